@@ -1,0 +1,173 @@
+"""The command line. Everything a window does, a command does.
+
+Exit codes: 0 done; 1 it failed, and the last lines say why and what to do; 2 the command was
+written wrongly; 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from app import __version__
+from app.compose import places
+from app.core import language
+from app.core.faults import Fault
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+
+def run(work: Coroutine[Any, Any, bool]) -> None:
+    """Run a command to its end and leave with its exit code; a Fault is shown in the user's words."""
+    try:
+        done = asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Fault as fault:
+        show_fault(fault)
+        sys.exit(1)
+    sys.exit(0 if done else 1)
+
+
+def show_fault(fault: Fault) -> None:
+    from app.ui.terminal import TerminalView
+
+    TerminalView(stderr_console()).fault(fault)
+
+
+def stderr_console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="parley")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Put a voice on an ESP32-S3 board, and talk with it. Without a command: the window."""
+    from app.adapters import files, journal
+
+    language.use(places.catalogue(places.users_language()))
+    try:
+        journal.start(files.log_directory())
+    except (
+        OSError
+    ) as why:  # a log is a convenience: a full or read-only disk must not stop the work
+        click.echo(f"{language.tr('No log is kept')}: {why}", err=True)
+    if context.invoked_subcommand is None:
+        from app.compose.desktop import run_window
+
+        sys.exit(run_window())
+
+
+@main.command()
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Without a window; exit code 0 only if every step really happened.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+@click.option("--terminal", is_flag=True, help="In the terminal, also where there is a display.")
+@click.option(
+    "--kind",
+    type=click.Choice(["korvo2", "atoms3r"]),
+    default="korvo2",
+    show_default=True,
+    help="Which virtual board.",
+)
+def demo(*, check: bool, as_json: bool, terminal: bool, kind: str) -> None:
+    """The whole job on a virtual board and a local service: nothing to plug in, no account."""
+    from app.compose.desktop import has_display, run_window
+
+    if check or as_json or terminal or not has_display():
+        from app.compose.demo import in_terminal
+
+        run(in_terminal(as_json=as_json, kind=kind))
+    sys.exit(run_window(demo_kind=kind))
+
+
+@main.command()
+@click.option("--port", default=0, help="TCP port; 0: a free one.")
+@click.option(
+    "--fault", default="", help="Misbehave on purpose: see the README of app/sim/service."
+)
+def service(*, port: int, fault: str) -> None:
+    """The local realtime service: what a board or another client talks to without an account."""
+    from app.compose.serving import serve_realtime
+
+    run(serve_realtime(port=port, fault=fault))
+
+
+@main.command()
+@click.option(
+    "--kind", type=click.Choice(["korvo2", "atoms3r"]), default="korvo2", show_default=True
+)
+@click.option(
+    "--serve",
+    default="rfc2217://127.0.0.1:0",
+    show_default=True,
+    help="Where serial tools find it. Port 0: a free one.",
+)
+@click.option(
+    "--flash",
+    type=click.Path(path_type=Path),
+    help="File that keeps the flash; without it: blank, in memory.",
+)
+def board(*, kind: str, serve: str, flash: Path | None) -> None:
+    """The virtual board, for esptool's command line, a terminal or an IDE."""
+    from app.compose.serving import serve_board
+
+    run(serve_board(kind=kind, url=serve, flash=flash))
+
+
+@main.group()
+def bundle() -> None:
+    """Firmware bundles: one file with all parts, their digests and where they go."""
+
+
+@bundle.command("virtual")
+@click.argument("core", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def bundle_virtual(core: Path, out: Path) -> None:
+    """Make the virtual board's bundle OUT from a host build CORE of the firmware."""
+    from app.compose.bundles import build_virtual
+
+    guarded(lambda: build_virtual(core, out))
+
+
+@bundle.command("show")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def bundle_show(file: Path) -> None:
+    """What is in a bundle."""
+    from app.compose.bundles import show
+
+    guarded(lambda: show(file))
+
+
+@bundle.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def bundle_check(file: Path) -> None:
+    """Is every byte of the bundle as it was packed?"""
+    from app.compose.bundles import check
+
+    guarded(lambda: check(file))
+
+
+def guarded(action: Any) -> None:
+    """Run a plain command; a fault is shown in the user's words."""
+    try:
+        action()
+    except Fault as fault:
+        show_fault(fault)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

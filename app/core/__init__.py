@@ -1,0 +1,1 @@
+"""Rules and state: no I/O, no clock, no Qt."""

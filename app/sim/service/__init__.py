@@ -1,0 +1,189 @@
+"""A Realtime service on this computer: the HTTP and WebRTC interface of OpenAI's Realtime API (GA),
+with a brain that works offline. Clients need only another base URL.
+
+    service = Service()
+    await service.start()
+    ... service.base_url ...
+    await service.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from aiohttp import web
+
+from app.sim.consent import notice_loss_soon, work_without_network
+from app.sim.service import faults
+from app.sim.service.brain import (
+    Ask,
+    Brain,
+    Say,
+    Scripted,
+    ScriptedBrain,
+    Step,
+    ToolOutput,
+    Use,
+    demo_brain,
+)
+from app.sim.service.call import EXPIRE_AFTER_S, Call
+from app.sim.service.http import Opened, application
+from app.sim.service.session import Json, Session
+from app.sim.speech import speak
+
+__all__ = [
+    "Ask",
+    "Brain",
+    "Call",
+    "Say",
+    "Scripted",
+    "ScriptedBrain",
+    "Service",
+    "Step",
+    "ToolOutput",
+    "Use",
+    "demo_brain",
+]
+
+STOP_WITHIN_S = 2.0
+
+
+class Service:
+    """One service on one port; as many as one likes in a process. All on the loop of `start`.
+
+    `keys` are the project keys it accepts (None: any that is not empty). `tell` hears what goes on:
+    "request" (method, path, status), "call" (call, state, reason) and "event" (call, event); it is
+    never told a key. `ice_lite` puts that line into the answers, as the real service does.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        brain: Brain | None = None,
+        keys: frozenset[str] | None = None,
+        session_limit_s: float = 3600.0,
+        tell: Callable[[str, dict[str, Any]], None] | None = None,
+        ice_lite: bool = True,
+    ) -> None:
+        self.base_url = ""
+        """`http://127.0.0.1:PORT/v1` once started."""
+
+        self._host, self._port = host, port
+        self._brain = brain or demo_brain()
+        self._keys, self._limit_s, self._ice_lite = keys, session_limit_s, ice_lite
+        self._tell = tell
+        self._fault = ""
+        self._calls: dict[str, Call] = {}
+        self._secrets: dict[str, tuple[float, Json]] = {}
+        self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The open calls by id."""
+        return MappingProxyType(self._calls)
+
+    @property
+    def fault(self) -> str:
+        """What goes wrong at present (`faults.MEANING`), "" for nothing.
+
+        `drop` and `expire` strike open calls at once. Setting raises ValueError for other names.
+        """
+        return self._fault
+
+    @fault.setter
+    def fault(self, name: str) -> None:
+        self._fault = faults.checked(name)
+        for call in tuple(self._calls.values()):
+            call.strike(name)
+
+    async def start(self) -> None:
+        """Listens. Raises OSError when the port is taken, SpeechMissing without espeak-ng."""
+        assert self._runner is None, "already started"
+        self._stopping.clear()
+        notice_loss_soon()
+        work_without_network()
+        # The first sentence pays for loading espeak-ng and FFmpeg; better now than in a call.
+        await asyncio.to_thread(speak, "Ready.")
+        runner = web.AppRunner(application(self), access_log=None, shutdown_timeout=STOP_WITHIN_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._host, self._port)
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        port = runner.addresses[0][1]
+        self.base_url = f"http://{self._host}:{port}/v1"
+
+    async def stop(self) -> None:
+        """Ends every call and closes the port. Nothing is left behind; idempotent."""
+        runner, self._runner = self._runner, None
+        self._stopping.set()
+        if runner is not None:
+            # The door first: no call may come in behind those that are being closed.
+            await runner.cleanup()
+        await asyncio.gather(*(call.close("stopped") for call in tuple(self._calls.values())))
+        self._secrets.clear()
+
+    # ---- what the requests ask (http.Desk)
+
+    def accepts_key(self, key: str) -> bool:
+        if self._keys is None:
+            return bool(key)
+        return any(secrets.compare_digest(key.encode(), known.encode()) for known in self._keys)
+
+    def new_secret(self, session: Json | None, lifetime_s: int) -> Json:
+        now = time.time()
+        self._secrets = {ek: held for ek, held in self._secrets.items() if held[0] > now}
+        value = f"ek_{secrets.token_hex(16)}"
+        self._secrets[value] = (now + lifetime_s, session or {})
+        shown = Session(session, expires_at=0).snapshot()
+        return {"value": value, "expires_at": int(now + lifetime_s), "session": shown}
+
+    def session_of_secret(self, secret: str) -> Json | None:
+        expires_at, session = self._secrets.get(secret, (0.0, None))
+        return session if expires_at > time.time() else None
+
+    async def open_call(self, offer: str, session: Json | None, *, fault: str) -> Opened:
+        limit_s = EXPIRE_AFTER_S if fault == "expire" else self._limit_s
+        call = Call(
+            session=Session(session, expires_at=time.time() + limit_s),
+            brain=self._brain,
+            limit_s=limit_s,
+            fault=fault,
+            tell=self.told,
+            ended=self._call_ended,
+        )
+        self._calls[call.id] = call
+        sdp = await call.answer(offer, ice_lite=self._ice_lite)
+        if fault == "bad_sdp":
+            sdp = "".join(
+                line for line in sdp.splitlines(keepends=True) if not line.startswith("a=ice-")
+            )
+        return Opened(call.id, sdp)
+
+    async def hang_up(self, call_id: str) -> bool:
+        call = self._calls.get(call_id)
+        if call is None:
+            return False
+        await call.close("hangup")
+        return True
+
+    async def wait_for_stop(self) -> None:
+        await self._stopping.wait()
+
+    def told(self, kind: str, facts: dict[str, Any]) -> None:
+        if self._tell is not None:
+            self._tell(kind, facts)
+
+    def _call_ended(self, call: Call) -> None:
+        self._calls.pop(call.id, None)

@@ -1,0 +1,123 @@
+"""The console's ring: bounds, stable indexes, filters, views."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core import events as ev
+from app.core.console import Console, ConsoleView, EntryKind, Wanted
+from app.core.events import Severity
+
+quick = settings(max_examples=40, deadline=None, database=None, derandomize=True)
+
+
+def line(text: str, severity: Severity | None = None, tag: str = "") -> ev.ConsoleLine:
+    return ev.ConsoleLine(1.0, text, severity, tag)
+
+
+def test_what_goes_in():
+    console = Console()
+    for event in (
+        line("I (1) a: b", Severity.INFO, "a"),
+        ev.WireGarbled(1.0, b"\xff\x00x", "not a record"),
+        ev.RecordsLost(1.0, 3),
+        ev.RecordUnknown(1.0, "dan\nce", "unknown kind"),
+        ev.LinkOpened(1.0, "sim://demo"),
+        ev.LinkClosed(1.0, "sim://demo", "The cable was pulled."),
+        ev.LinkClosed(1.0, "sim://demo"),
+    ):
+        assert console.apply(event)
+    console.sent("set api_key •••", 2.0)
+    assert not console.apply(ev.TokenWanted(1.0))
+    assert [(console[i].kind, console[i].text) for i in range(console.count)] == [
+        (EntryKind.LOG, "I (1) a: b"),
+        (EntryKind.GARBLED, "not a record: \\xff\\x00x"),
+        (EntryKind.LOST, "3 messages of the board were lost here."),
+        (EntryKind.GARBLED, "dan\\x0ace: unknown kind"),
+        (EntryKind.NOTE, "Connected to sim://demo."),
+        (EntryKind.NOTE, "Disconnected from sim://demo. The cable was pulled."),
+        (EntryKind.NOTE, "Disconnected from sim://demo."),
+        (EntryKind.SENT, "set api_key •••"),
+    ]
+    assert (console.lost_records, console.garbled) == (3, 2)
+
+
+def test_indexes_stay_while_old_lines_go():
+    console = Console(most_entries=100)
+    for number in range(5000):
+        console.apply(line(str(number)))
+        assert console.count <= 100
+        assert len(console._entries) < 1300
+    assert (console.first, console.end) == (4900, 5000)
+    assert [console[i].text for i in (4900, 4999)] == ["4900", "4999"]
+    for gone in (4899, 5000, -1):
+        with pytest.raises(IndexError):
+            console[gone]
+    console.clear()
+    assert (console.first, console.count) == (5000, 0)
+    console.apply(line("x"))
+    assert console[5000].text == "x"
+
+
+def test_characters_are_bounded():
+    console = Console(most_characters=100)
+    for _ in range(50):
+        console.apply(line("y" * 30))
+    assert console.count == 3
+    console.apply(line("z" * 500))
+    assert [console[console.first].text[0], console.count] == ["z", 1]
+
+
+def test_filters():
+    error = line("\x1b[31mE (1) wifi: Lost\x1b[0m", Severity.ERROR, "wifi")
+    info = line("I (1) audio: up", Severity.INFO, "audio")
+    rom = line("ESP-ROM")
+    console = Console()
+    for event in (error, info, rom, ev.RecordsLost(1.0, 1)):
+        console.apply(event)
+
+    def shown(**wanted: object) -> list[int]:
+        view = ConsoleView(console)
+        view.choose(Wanted(**wanted))
+        return [view.index_of(row) for row in range(len(view))]
+
+    assert shown() == [0, 1, 2, 3]
+    assert shown(severity=Severity.WARNING) == [0, 3]
+    assert shown(severity=Severity.VERBOSE) == [0, 1, 3]
+    assert shown(tag="audio") == [1, 3]
+    assert shown(text="LOST") == [0, 3]
+    assert shown(text="[31m") == []
+    assert console[0].plain == "E (1) wifi: Lost"
+    assert console[2].plain == "ESP-ROM"
+
+
+@quick
+@given(st.lists(st.sampled_from(["add", "skip", "flood", "look", "clear", "choose"]), max_size=40))
+def test_a_view_never_shows_what_is_gone_or_unwanted(moves):
+    console = Console(most_entries=10)
+    view = ConsoleView(console, Wanted(text="x"))
+    for move in moves:
+        match move:
+            case "add":
+                console.apply(line("x"))
+            case "skip":
+                console.apply(line("-"))
+            case "flood":
+                for number in range(12):
+                    console.apply(line("x" * (number % 3)))
+            case "clear":
+                console.clear()
+            case "choose":
+                view.choose(Wanted(text="x"))
+            case "look":
+                view.forget(view.stale())
+                view.take(view.fresh())
+                expected = [
+                    index
+                    for index in range(console.first, console.end)
+                    if "x" in console[index].text
+                ]
+                assert [view.index_of(row) for row in range(len(view))] == expected
+                assert all("x" in view[row].text for row in range(len(view)))

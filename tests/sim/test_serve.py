@@ -1,0 +1,147 @@
+"""The virtual board served to other programs."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import firmware_images as made
+import pytest
+import serial
+
+from app.sim.board import VirtualBoard
+from app.sim.protocol_sim import boards
+from app.sim.serve import serve_pty, serve_rfc2217
+
+CORE = b"\x7fELF the core" * 20
+
+
+class Echo:
+    def __init__(self, core, chip):
+        self.chip = chip
+
+    def start(self):
+        self.chip.write_console(b"hello\n")
+
+    def console_in(self, data):
+        self.chip.write_console(data.upper())
+
+    async def stop(self):
+        """Nothing is open."""
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Path:
+    path = tmp_path / "libcore.so"
+    path.write_bytes(CORE)
+    return path
+
+
+@pytest.fixture(params=["korvo2"])
+def board(request, core) -> Iterator[VirtualBoard]:
+    made_board = VirtualBoard(
+        "served", request.param, flash=flash_for(request.param), cores=[core], program=Echo
+    )
+    made_board.power_on()
+    before = set(threading.enumerate())
+    yield made_board
+    assert set(threading.enumerate()) <= before
+    made_board.power_off()
+    boards.pop("served", None)
+
+
+def flash_for(kind: str) -> bytearray:
+    return made.flash(CORE, (16 if kind == "korvo2" else 8) << 20)
+
+
+def client(url: str) -> serial.Serial:
+    port = serial.serial_for_url(url, do_not_open=True, timeout=3)
+    port.dtr = port.rts = False
+    port.open()
+    return port
+
+
+def test_a_console_over_rfc2217(board):
+    with serve_rfc2217(board) as served:
+        for _ in range(2):  # one client after the other
+            with client(served.url) as port:
+                port.write(b"caf\xff\xc0 \n")
+                assert port.read_until(b" \n").endswith(b"CAF\xff\xc0 \n")
+
+
+def test_a_busy_board_sends_the_client_away(board):
+    with serve_rfc2217(board) as served, board_open(board):
+        with pytest.raises(serial.SerialException):
+            client(served.url + "&timeout=0.3")
+
+
+def board_open(board):
+    boards["served"] = board
+    return serial.serial_for_url("sim://served")
+
+
+def test_the_service_ends_while_somebody_is_connected(board):
+    served = serve_rfc2217(board)
+    port = client(served.url)
+    served.close()
+    with pytest.raises(serial.SerialException):
+        while True:
+            port.read(100)
+    port.close()
+    board_open(board).close()
+
+
+@pytest.mark.parametrize("board", ["atoms3r"], indirect=True)
+def test_a_usb_board_comes_back_to_its_client(board):
+    with serve_rfc2217(board) as served, client(served.url) as port:
+        assert port.read_until(b"hello\n").endswith(b"hello\n")
+        port.rts = True
+        port.rts = False
+        assert port.read_until(b"hello\n").endswith(b"hello\n")
+        port.write(b"again\n")
+        assert port.read_until(b"AGAIN\n").endswith(b"AGAIN\n")
+
+
+def test_a_taken_port_is_an_error(board):
+    with serve_rfc2217(board) as served:
+        number = int(served.url.split(":")[2].split("?")[0])
+        with pytest.raises(OSError, match="in use"):
+            serve_rfc2217(board, number)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pty is a POSIX thing")
+def test_a_terminal(board):
+    with serve_pty(board) as served:
+        for _ in range(2):
+            with serial.Serial(served.url, timeout=3) as port:
+                port.write(b"hi there\n")
+                assert port.read_until(b"THERE\n").endswith(b"HI THERE\n")
+        terminal = os.open(served.url, os.O_RDWR | os.O_NOCTTY)
+        os.write(terminal, b"x")
+        assert select.select([terminal], [], [], 3)[0]
+        os.close(terminal)
+
+
+def test_esptools_command_line_flashes_it(board, tmp_path):
+    """Unmodified, in its own process. It is slow over RFC 2217, so the file is small."""
+    file = tmp_path / "part.bin"
+    file.write_bytes(os.urandom(1500))
+    with serve_rfc2217(board) as served:
+        tool = [sys.executable, "-m", "esptool", "--port", served.url, "--no-stub"]
+        done = subprocess.run(
+            [*tool, "write-flash", "0x30000", str(file)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Hash of data verified" in done.stdout
+        assert board.flash.read(0x30000, 1500) == file.read_bytes()
+        with client(served.url) as port:
+            port.write(b"runs\n")
+            port.read_until(b"RUNS\n")
