@@ -16,6 +16,7 @@ import rich_click as click
 
 from app import __version__
 from app.compose import places
+from app.compose.places import BoardKind
 from app.core import language
 from app.core.faults import Fault
 
@@ -24,7 +25,7 @@ INTERRUPTED = 130
 
 
 def run(work: Coroutine[Any, Any, bool]) -> None:
-    """Run a command to its end and leave with its exit code; a Fault is shown in the user's words."""
+    """Run a command to its end and leave with its exit code; a Fault is shown as it is told."""
     try:
         done = asyncio.run(work)
     except KeyboardInterrupt:
@@ -86,11 +87,12 @@ def demo(*, check: bool, as_json: bool, terminal: bool, kind: str) -> None:
     """The whole job on a virtual board and a local service: nothing to plug in, no account."""
     from app.compose.desktop import has_display, run_window
 
+    board_kind: BoardKind = "atoms3r" if kind == "atoms3r" else "korvo2"
     if check or as_json or terminal or not has_display():
         from app.compose.demo import in_terminal
 
-        run(in_terminal(as_json=as_json, kind=kind))
-    sys.exit(run_window(demo_kind=kind))
+        run(in_terminal(as_json=as_json, kind=board_kind))
+    sys.exit(run_window(demo_kind=board_kind))
 
 
 @main.command()
@@ -124,7 +126,8 @@ def board(*, kind: str, serve: str, flash: Path | None) -> None:
     """The virtual board, for esptool's command line, a terminal or an IDE."""
     from app.compose.serving import serve_board
 
-    run(serve_board(kind=kind, url=serve, flash=flash))
+    board_kind: BoardKind = "atoms3r" if kind == "atoms3r" else "korvo2"
+    run(serve_board(kind=board_kind, url=serve, flash=flash))
 
 
 @main.group()

@@ -1,4 +1,4 @@
-"""The layering contracts hold, and each of them can fail: one planted violation for each is seen."""
+"""The layering contracts hold, and each can fail: one planted violation for each is seen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lint(tree: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def skeleton(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package of the same layers with nothing in it: contracts are about names, and this is quick."""
+    """The same layers with nothing in them: contracts are about names, and this is quick."""
     tree = tmp_path_factory.mktemp("layers")
     shutil.copy(ROOT / "pyproject.toml", tree)
     for module in ("__init__", "__main__", "compose"):

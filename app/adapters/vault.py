@@ -128,7 +128,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
     if sys.platform in ("win32", "darwin"):
         return (KeyringError, OSError)
-    from jeepney import DBusErrorResponse
+    from jeepney import DBusErrorResponse  # type: ignore[import-untyped]
     from secretstorage.exceptions import SecretStorageException
 
     return (KeyringError, SecretStorageException, DBusErrorResponse, OSError)

@@ -6,8 +6,7 @@ A step counts only when an event of the board, or a fact of the world it lives i
 
 from __future__ import annotations
 
-import asyncio
-
+from app.compose.places import BoardKind
 from app.compose.program import Program, install, read_virtual_bundle
 from app.compose.world import now
 from app.core.events import (
@@ -96,10 +95,8 @@ class Demo:
         await self._program.board.send(Stop())
         await self._reached(Step.STOPPED, within_s=STOP_WITHIN_S)
         assert self.journey is not None
-        deadline = now() + STOP_WITHIN_S
-        while (calls := await self._program.world.open_calls()) and now() < deadline:
-            await asyncio.sleep(0.02)  # another thread's state: it tells no event
-        if not calls:
+        world = self._program.world
+        if await self._program.moments.until(lambda: not world.open_calls, STOP_WITHIN_S):
             self.journey.note(Step.CLOSED, tr("no call open at the service"))
             self._show()
 
@@ -127,11 +124,7 @@ class Demo:
         self._program.moments.tell(CheckList(now(), items))
 
 
-async def run_demo(program: Program) -> bool:
-    return await Demo(program).run()
-
-
-async def in_terminal(*, as_json: bool, kind: str) -> bool:
+async def in_terminal(*, as_json: bool, kind: BoardKind) -> bool:
     """The journey with a terminal to show it; whether every step happened."""
     with TerminalView(as_json=as_json) as view:
         program = Program(view.show, kind=kind)

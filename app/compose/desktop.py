@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 
+from app.compose.places import BoardKind
+
 
 def has_display() -> bool:
     """Whether a window can be shown here."""
@@ -14,7 +16,7 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def run_window(*, demo_kind: str | None = None, leave_when_shown: bool = False) -> int:
+def run_window(*, demo_kind: BoardKind | None = None, leave_when_shown: bool = False) -> int:
     """Show the window until it is closed; its exit code. `demo_kind`: run the demo on that board.
 
     `leave_when_shown` ends it at the first paint, for the benchmark.
@@ -30,9 +32,15 @@ def run_window(*, demo_kind: str | None = None, leave_when_shown: bool = False) 
     from app.compose.program import Program
     from app.ui.window import MainWindow
 
+    class WithDemo(Program):
+        async def demo(self) -> None:
+            from app.compose.demo import Demo
+
+            await Demo(self).run()
+
     async def show() -> int:
         closed = asyncio.Event()
-        program = Program(lambda event: window.handle(event), kind=demo_kind or "korvo2")
+        program = WithDemo(lambda event: window.handle(event), kind=demo_kind or "korvo2")
         window = MainWindow(
             program,
             title="Parley",

@@ -10,7 +10,7 @@ from app.core.events import Event, Tell
 
 
 class Moments:
-    """Passes events on, and wakes whoever waits for a condition that an event may have made true."""
+    """Passes events on, and wakes who waits for a condition that an event may have made true."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell

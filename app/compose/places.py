@@ -7,9 +7,13 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from app.core.faults import Fault
 from app.core.language import tr
+
+BoardKind = Literal["korvo2", "atoms3r"]
+"""The boards there are, as the wire and the bundles name them."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 RESOURCES = _ROOT / "resources"

@@ -9,37 +9,45 @@ from app.adapters.board import Board
 from app.adapters.nvs_image import nvs_image
 from app.compose import bundles, places
 from app.compose.moments import Moments
+from app.compose.places import BoardKind
 from app.compose.world import World, now
 from app.core import provision
 from app.core.bundle import Bundle
-from app.core.events import Boot, Command, Tell
+from app.core.events import Boot, Command, Event, PortsAre, Tell
 from app.core.faults import Fault
 from app.core.language import tr
 from app.core.settings import Settings, nvs_rows
 
 
 class Program:
-    """What a view may ask for (core.ports.Actions), done with real parts.
+    """What a view may ask for (core.ports.Actions, all but the demo), done with real parts.
 
     `tell` gets every event on the loop that made this object. The virtual board is in the list of
     ports like any other; choosing it makes its world.
     """
 
-    def __init__(self, tell: Tell, *, kind: str = "korvo2") -> None:
+    def __init__(self, tell: Tell, *, kind: BoardKind = "korvo2") -> None:
         self.moments = Moments(tell)
         self._tell = self.moments.tell
-        self.world = World(kind=kind)
+        self.world = World(kind=kind, changed=self.moments.wake)
         self.board = Board(self._tell)
         self.port = ""
+        self._ports = PortsAre((self.world.port,))
         self._watch: asyncio.Task[None] | None = None
 
     async def list_ports(self) -> None:
         """Tell the ports that are there, and each change of them until `close`."""
         if self._watch is not None:
+            self._tell(self._ports)
             return
         self._watch = asyncio.create_task(
-            discovery.watch(self._tell, extra=(self.world.port,)), name="ports"
+            discovery.watch(self._ports_are, extra=(self.world.port,)), name="ports"
         )
+
+    def _ports_are(self, event: Event) -> None:
+        if isinstance(event, PortsAre):
+            self._ports = event
+        self._tell(event)
 
     async def close(self) -> None:
         """Let go of the port, end the world. Idempotent."""
@@ -74,11 +82,6 @@ class Program:
 
     async def send(self, command: Command) -> None:
         await self.board.send(command)
-
-    async def demo(self) -> None:
-        from app.compose.demo import run_demo
-
-        await run_demo(self)
 
 
 def read_virtual_bundle() -> Bundle:

@@ -57,20 +57,25 @@ async def serve_realtime(*, port: int, fault: str) -> bool:
     return True
 
 
-async def serve_board(*, kind: str, url: str, flash: Path | None) -> bool:
-    """A virtual board at `url` until interrupted; its flash is kept in the file `flash`, if given."""
+def _flash_of(file: Path, size: int) -> bytearray | None:
+    """The flash kept in `file`; None when there is no such file yet. Raises Fault."""
+    if not file.exists():
+        return None
+    kept = bytearray(file.read_bytes())
+    if len(kept) != size:
+        raise Fault(
+            tr("{file} is not the flash of this board.", file=file),
+            tr("Take a file of {size:,} bytes, or a name that does not exist yet.", size=size),
+        )
+    return kept
+
+
+async def serve_board(*, kind: places.BoardKind, url: str, flash: Path | None) -> bool:
+    """A virtual board at `url` until interrupted; the file `flash`, if given, keeps its flash."""
     from app.sim.board import MAKES, VirtualBoard
     from app.sim.serve import serve_pty, serve_rfc2217
 
-    kept = (
-        bytearray(await asyncio.to_thread(flash.read_bytes)) if flash and flash.exists() else None
-    )
-    size = MAKES[kind].flash_bytes
-    if kept is not None and len(kept) != size:
-        raise Fault(
-            tr("{file} is not the flash of this board.", file=flash),
-            tr("Take a file of {size:,} bytes, or a name that does not exist yet.", size=size),
-        )
+    kept = await asyncio.to_thread(_flash_of, flash, MAKES[kind].flash_bytes) if flash else None
     board = VirtualBoard("served", kind, flash=kept, cores=places.virtual_cores())
     board.power_on()
     try:

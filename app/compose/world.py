@@ -12,12 +12,15 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import serial
 
 from app.compose import places
+from app.compose.places import BoardKind
 from app.core.events import Port
 from app.core.language import tr
 from app.core.secret import Secret
@@ -54,30 +57,48 @@ class LoopThread:
         self._loop.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Inhabitants:
+    """What lives in a world while it lasts."""
+
+    board: VirtualBoard
+    person: Person
+    service: Service
+    thread: LoopThread
+
+
 class World:
     """One virtual board at `port`, one service at a free port of this machine's loopback."""
 
-    def __init__(self, *, kind: str = "korvo2", key: Secret | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        kind: BoardKind = "korvo2",
+        key: Secret | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is called on the loop of `start` when a call of the service began or ended."""
         self.kind = kind
+        self.open_calls: frozenset[str] = frozenset()
+        """Ids of the calls the service holds."""
+        self._changed = changed
         self.key = key or Secret(f"sk-demo-{secrets.token_urlsafe(24)}")
         self.port = Port(f"sim://board{next(_numbers)}", tr("Virtual board (nothing to plug in)"))
         self._password = Secret(secrets.token_urlsafe(12))
-        self._thread: LoopThread | None = None
-        self._board: VirtualBoard | None = None
-        self._service: Service | None = None
-        self._person: Person | None = None
+        self._made: Inhabitants | None = None
 
     async def start(self) -> None:
         """Power the board and start the service. Once; does nothing when they run."""
-        if self._thread is not None:
+        if self._made is not None:
             return
-        self._thread = LoopThread("service")
+        self._loop = asyncio.get_running_loop()
         # Imports and speech synthesis take a while: off this thread, which may draw the window.
-        self._board, self._person, self._service = await asyncio.to_thread(self._make)
-        await self._thread.run(self._service.start())
-        self._board.power_on()
+        made = await asyncio.to_thread(self._make)
+        self._made = made
+        await made.thread.run(made.service.start())
+        made.board.power_on()
 
-    def _make(self) -> tuple[VirtualBoard, Person, Service]:
+    def _make(self) -> Inhabitants:
         from app.sim import protocol_sim
         from app.sim.board import VirtualBoard
         from app.sim.chip import Network
@@ -97,22 +118,33 @@ class World:
             name, self.kind, cores=places.virtual_cores(), networks=networks, room=person
         )
         protocol_sim.boards[name] = board
-        return board, person, Service(keys=frozenset({self.key.reveal()}))
+        service = Service(keys=frozenset({self.key.reveal()}), tell=self._service_told)
+        return Inhabitants(board, person, service, LoopThread("service"))
+
+    def _service_told(self, kind: str, facts: dict[str, Any]) -> None:
+        """In the service's thread: one hop, and no more."""
+        if kind == "call":
+            with suppress(RuntimeError):  # our loop has ended: nobody wants to know any more
+                self._loop.call_soon_threadsafe(self._call_is, facts["call"], facts["state"])
+
+    def _call_is(self, call: str, state: str) -> None:
+        if state == "ended":
+            self.open_calls -= {call}
+        else:
+            self.open_calls |= {call}
+        self._changed()
 
     async def stop(self) -> None:
         """Board off, service gone, nothing left running."""
-        if self._thread is None:
+        made, self._made = self._made, None
+        if made is None:
             return
-        if self._board is not None:
-            await asyncio.to_thread(self._board.power_off)
-        if self._service is not None:
-            await self._thread.run(self._service.stop())
-        await asyncio.to_thread(self._thread.end)
-        self._thread = None
+        await asyncio.to_thread(made.board.power_off)
+        await made.thread.run(made.service.stop())
+        await asyncio.to_thread(made.thread.end)
 
     def settings(self) -> Settings:
         """What the board needs to live in this world: its Wi-Fi, its service, a key."""
-        assert self._service is not None
         return Settings(
             {
                 "cfg_id": str(uuid.uuid4()),
@@ -120,45 +152,32 @@ class World:
                 "wifi_ssid": SSID,
                 "wifi_psw": self._password,
                 "api_key": self.key,
-                "base_url": self._service.base_url,
+                "base_url": self._there.service.base_url,
                 "auto_start": 0,
             }
         )
 
     @property
-    def service(self) -> Service:
-        assert self._service is not None
-        return self._service
+    def _there(self) -> Inhabitants:
+        assert self._made is not None, "not started"
+        return self._made
 
     @property
     def person(self) -> Person:
-        assert self._person is not None
-        return self._person
+        return self._there.person
 
     @property
     def board(self) -> VirtualBoard:
-        assert self._board is not None
-        return self._board
-
-    async def open_calls(self) -> int:
-        """Calls the service holds now."""
-        assert self._thread is not None
-        service = self.service
-
-        async def count() -> int:
-            return len(service.calls)
-
-        return await self._thread.run(count())
+        return self._there.board
 
     async def set_fault(self, name: str) -> None:
         """Let the service misbehave from now on; empty: behave."""
-        assert self._thread is not None
-        service = self.service
+        service = self._there.service
 
         async def set_it() -> None:
             service.fault = name
 
-        await self._thread.run(set_it())
+        await self._there.thread.run(set_it())
 
     def heard_after_s(self, since: float) -> float | None:
         """Seconds from `since` (monotonic) to the first sound at the board's speaker."""

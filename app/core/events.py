@@ -42,7 +42,7 @@ class SessionState(StrEnum):
     """States of a conversation, see the wire's `session` record."""
 
     IDLE = "idle"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105  a state, not a token
     OFFER = "offer"
     CONNECTING = "connecting"
     LIVE = "live"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818  a fault is what happened, not a programming error
     """Something the user can repair: what happened, what to do, and the detail for an engineer.
 
     `what` and `remedy` are sentences for a person; `detail` may quote the library or the service,

@@ -1,4 +1,4 @@
-"""Texts for the user in their language. English is in the source; other languages are catalogues."""
+"""Texts in the user's language. English is in the source; other languages are catalogues."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def use(catalogue: Mapping[str, str]) -> None:
 
 
 def tr(text: str, **values: object) -> str:
-    """`text` in the user's language, `{name}` replaced by values. Untranslated texts stay English."""
+    """`text` in the user's language, `{name}` replaced by values; English where untranslated."""
     return _catalogue.get(text, text).format(**values) if values else _catalogue.get(text, text)

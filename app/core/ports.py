@@ -15,7 +15,7 @@ class BoardPort(Protocol):
         """Write and verify `parts`; leaves the chip in the loader. Raises Fault."""
 
     async def boot(self, *, within_s: float) -> Boot:
-        """Start the chip from flash, reopen the console, wait for its `boot` record. Raises Fault."""
+        """Start the chip from flash, reopen the console, await its `boot` record. Raises Fault."""
 
     async def send(self, command: Command) -> str:
         """Send and await the reply's text. Raises Fault when refused or unanswered."""
@@ -27,7 +27,7 @@ class Actions(Protocol):
     async def choose(self, port: str) -> None:
         """Open the console of the board on this port, without resetting it."""
 
-    async def install(self) -> None:
+    async def install(self) -> object:
         """Flash and configure the chosen board, restart it, prove what runs."""
 
     async def restart(self) -> None:

@@ -1,4 +1,4 @@
-"""A secret has its own type, so that it cannot slip into a log, a record or a screen by accident."""
+"""A secret has its own type, so that it cannot slip into a log or onto a screen by accident."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. For the line to the board, the NVS image and the keyring, nothing else."""
+        """The text itself: for the line to the board, the NVS image and the keyring only."""
         return self._text
 
     def __bool__(self) -> bool:

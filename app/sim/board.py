@@ -217,8 +217,8 @@ class VirtualBoard:
                 match answer:
                     case bytes():
                         self.cable.send(answer)
-                    case Leave(after_s):
-                        self._leave_loader(after_s)
+                    case Leave():
+                        self._leave_loader(answer)
 
     def lines_moved(self, dtr: bool, rts: bool, at_s: float) -> None:
         if self._settling is not None:
@@ -291,11 +291,11 @@ class VirtualBoard:
                 {"message": f"the firmware on {self.name} did not start", "exception": why}
             )
 
-    def _leave_loader(self, after_s: float) -> None:
-        self._rom = None
-        reset = "watchdog" if after_s else "software"
-        life = self._life
-        asyncio.get_running_loop().call_later(after_s, self._restart, life, reset)
+    def _leave_loader(self, leave: Leave) -> None:
+        if not leave.watchdog:
+            self._rom = None
+        reset = "watchdog" if leave.watchdog else "software"
+        asyncio.get_running_loop().call_later(leave.after_s, self._restart, self._life, reset)
 
     def _restart(self, life: int, reset: str) -> None:
         if life == self._life:

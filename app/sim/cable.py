@@ -98,7 +98,7 @@ class Cable:
         with self._changed:
             if self._port is port and self._post is not None:
                 self._port = None
-                self._unread.clear()
+                del self._unread[:-UNOPENED_LIMIT_BYTES]
                 self._post(self._end.lines_moved, False, False, time.monotonic())
                 self._post(self._end.port_opened, False)
             self._changed.notify_all()

@@ -42,6 +42,7 @@ ROM_FLASH_BYTES = 2 << 20
 BLOCK_LIMIT_BYTES = 0x4000
 SLOW_READ_BYTES = 64
 WATCHDOG_S = 0.05
+REBOOT_S = 0.02
 
 
 class Code(IntEnum):
@@ -79,9 +80,13 @@ class Op(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The loader ends after so many seconds, and the chip starts from flash."""
+    """The loader ends after so many seconds, and the chip starts from flash.
+
+    A watchdog lets it answer until then.
+    """
 
     after_s: float
+    watchdog: bool
 
 
 class RefusedError(Exception):
@@ -186,13 +191,14 @@ class Rom:
         }
 
     def receive(self, data: bytes) -> Iterator[bytes | Leave]:
-        """Replies in order; after `Leave` the rest of the input is not looked at."""
+        """Replies in order; after a reboot the rest of the input is not looked at."""
         for frame in self._slip.receive(data):
             yield from self._frame(frame)
             if self._leave is not None:
                 leave, self._leave = self._leave, None
                 yield leave
-                return
+                if not leave.watchdog:
+                    return
 
     def _frame(self, frame: bytes) -> Iterator[bytes]:
         if len(frame) < 8 or frame[0] != 0:
@@ -235,7 +241,8 @@ class Rom:
         for address, value, mask, _delay_us in struct.iter_unpack("<IIII", body):
             self._registers.write(address, value, mask)
         if self._registers.watchdog_fires:
-            self._leave = Leave(WATCHDOG_S)
+            self._leave = Leave(WATCHDOG_S, watchdog=True)
+            self._registers.watchdog_fires = False
         return 0, b""
 
     def _change_baud(self, body: bytes, _: int) -> tuple[int, bytes]:
@@ -320,7 +327,7 @@ class Rom:
     def _end(self, body: bytes, _: int) -> tuple[int, bytes]:
         unpack("I", body)  # 0: reboot, 1: run; both leave the loader
         self._download = None
-        self._leave = Leave(0.0)
+        self._leave = Leave(REBOOT_S, watchdog=False)
         return 0, b""
 
     def _md5(self, body: bytes, _: int) -> tuple[int, bytes]:

@@ -101,6 +101,7 @@ class BoardBar(QFrame):
             about = " · ".join(part for part in (port.name, port.serial_number) if part)
             self.ports.setItemData(self.ports.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.ports.setCurrentIndex(self.ports.findData(chosen))
+        self.ports.setPlaceholderText(tr("Choose a board") if ports else tr("No board found"))
         self.ports.blockSignals(False)
         self.ports.setEnabled(bool(ports))
 

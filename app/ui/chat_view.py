@@ -73,8 +73,6 @@ class ChatView(QAbstractScrollArea):
         self.verticalScrollBar().setSingleStep(_STEP)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
         self._copy_row = QAction(tr("Copy"), self)
-        self._copy_row.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
-        self._copy_row.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self._copy_row.triggered.connect(self.copy_row)
         self._copy_all = QAction(tr("Copy the whole conversation"), self)
         self._copy_all.triggered.connect(self.copy_all)
@@ -281,6 +279,9 @@ class ChatView(QAbstractScrollArea):
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_row()
+            return
         bar = self.verticalScrollBar()
         here = len(self._heights) if self._current is None else self._current
         match event.key():

@@ -74,13 +74,8 @@ class ConsoleLines(QAbstractScrollArea):
         self._creeping = QTimer(self)
         self._creeping.setInterval(50)
         self._creeping.timeout.connect(self._creep)
-        for text, key, slot in (
-            (tr("Copy"), QKeySequence.StandardKey.Copy, self.copy),
-            (tr("Select all"), QKeySequence.StandardKey.SelectAll, self.select_all),
-        ):
+        for text, slot in ((tr("Copy"), self.copy), (tr("Select all"), self.select_all)):
             action = QAction(text, self)
-            action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             action.triggered.connect(slot)
             self.addAction(action)
 
@@ -361,6 +356,12 @@ class ConsoleLines(QAbstractScrollArea):
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+            return
+        if event.matches(QKeySequence.StandardKey.SelectAll):
+            self.select_all()
+            return
         bar = self.verticalScrollBar()
         step = {
             Qt.Key.Key_Up: -1,

@@ -19,7 +19,7 @@ from app.core.language import tr
 from app.ui import style
 from app.ui.controls import IconButton, Tone, label, tone_colours
 
-MOST = 3
+MOST = 2
 
 
 class Message(QFrame):
@@ -38,7 +38,7 @@ class Message(QFrame):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.details = QPushButton(tr("Details"))
         self.details.setCheckable(True)
-        self.details.setVisible(bool(detail))
+        self.details.setProperty("role", "small")
         self.close_button = IconButton("close", tr("Close this message"), "Esc")
         self._detail = QLabel(detail)
         self._detail.setTextFormat(Qt.TextFormat.PlainText)
@@ -56,6 +56,7 @@ class Message(QFrame):
         grid.addWidget(self.details, 0, 1, 2, 1)
         grid.addWidget(self.close_button, 0, 2, 2, 1)
         grid.setColumnStretch(0, 1)
+        self.details.setVisible(bool(detail))  # now that it has a parent: alone it were a window
 
     def again(self) -> None:
         """The same thing happened once more."""
@@ -82,7 +83,7 @@ class Message(QFrame):
 
 
 class MessageBar(QWidget):
-    """The newest messages, at most three; one that repeats is counted, not stacked."""
+    """The newest messages, at most two; one that repeats is counted, not stacked."""
 
     def __init__(self) -> None:
         super().__init__()

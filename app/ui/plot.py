@@ -99,7 +99,7 @@ class Plot(QWidget):
         self.setMouseTracking(True)
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(38)
+        self.setMinimumHeight(36)
 
     def sizeHint(self) -> QSize:
         return QSize(300, 58)
@@ -176,10 +176,17 @@ class Plot(QWidget):
         look = style.theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        field = self._field()
+        is_empty = not any(curve.times for curve in self._curves)
+        field = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5) if is_empty else self._field()
         painter.setPen(QPen(QColor(look.border), 1))
         painter.setBrush(QColor(look.raised))
         painter.drawRoundedRect(field, 6, 6)
+        if is_empty:
+            painter.setPen(QColor(look.muted))
+            painter.setFont(style.body_font(steps=-1.5))
+            painter.drawText(field, Qt.AlignmentFlag.AlignCenter, self.title)
+            painter.end()
+            return
         low, high = self._range()
         painter.save()
         painter.setClipRect(field.adjusted(1, 1, -1, -1))
@@ -245,8 +252,6 @@ class Plot(QWidget):
                 painter.drawEllipse(QPointF(self._x(curve.times[index], field), y), 3.5, 3.5)
 
     def _paint_scale(self, painter: QPainter, field: QRectF, low: float, high: float) -> None:
-        if not any(curve.times for curve in self._curves):
-            return
         look = style.theme()
         font = style.body_font(steps=-2.5)
         metrics = QFontMetricsF(font)

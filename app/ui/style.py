@@ -228,6 +228,7 @@ def style_sheet(look: Theme) -> str:
     QPushButton:focus {{ border: 2px solid {c.accent}; padding: 0 13px;
         min-height: {CONTROL_HEIGHT - 4}px; }}
     QPushButton:disabled {{ color: {c.muted}; background: {c.raised}; }}
+    QPushButton[role="small"] {{ min-height: 24px; padding: 0 10px; border-radius: 6px; }}
     QPushButton[role="primary"] {{ background: {c.accent}; color: {c.accent_text};
         border: 1px solid {c.accent}; font-weight: 600; }}
     QPushButton[role="primary"]:hover {{ background: {c.accent_hover}; }}
@@ -253,6 +254,7 @@ def style_sheet(look: Theme) -> str:
     QMenu::item:selected {{ background: {c.accent_soft}; }}
     QMenu::item:disabled {{ color: {c.muted}; }}
     QMenu::separator {{ height: 1px; background: {c.border}; margin: 4px 8px; }}
+    QScrollArea, QScrollArea > QWidget > QWidget[role="column"] {{ background: transparent; }}
     QSplitter::handle {{ background: transparent; }}
     QSplitter::handle:hover {{ background: {c.border}; border-radius: 3px; }}
     QScrollBar {{ background: transparent; border: none; }}
@@ -269,6 +271,7 @@ def style_sheet(look: Theme) -> str:
         border-bottom: 1px solid {c.border}; padding: 2px 9px; }}
     QTableView {{ background: transparent; border: none; gridline-color: transparent;
         selection-background-color: {c.accent_soft}; selection-color: {c.text}; outline: 0; }}
+    QTableView::item {{ padding: 0 8px; border: none; }}
     QTableView:focus {{ border: 1px solid {c.accent}; border-radius: 6px; }}
     QPlainTextEdit {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px;
         padding: 4px; selection-background-color: {c.accent};

@@ -57,7 +57,7 @@ COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 class TerminalView:
-    """Shows events as they come; use as a context manager, so that the terminal is left in order."""
+    """Shows events as they come; a context manager, so that the terminal is left in order."""
 
     def __init__(self, console: Console | None = None, *, as_json: bool = False) -> None:
         self.console = console or Console(highlight=False)

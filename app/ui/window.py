@@ -12,7 +12,15 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core import wire
 from app.core.events import (
@@ -137,13 +145,25 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.left = _splitter(Qt.Orientation.Vertical, self.chat, self.console)
         self.right = _splitter(Qt.Orientation.Vertical, self.device, self.load, self.task_list)
-        self.halves = _splitter(Qt.Orientation.Horizontal, self.left, self.right)
-        self.left.setSizes([440, 230])
-        self.right.setSizes([150, 340, 190])
-        self.halves.setSizes([830, 420])
-        self.left.setStretchFactor(0, 1)
-        self.right.setStretchFactor(1, 1)
-        self.halves.setStretchFactor(0, 1)
+        # Messages take height; then the column scrolls instead of crushing what is in it.
+        column = QScrollArea()
+        column.setWidgetResizable(True)
+        column.setFrameShape(QFrame.Shape.NoFrame)
+        column.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column.setMinimumWidth(350)
+        self.right.setProperty("role", "column")
+        column.setWidget(self.right)
+        self.halves = _splitter(Qt.Orientation.Horizontal, self.left, column)
+        for splitter, sizes in (
+            (self.left, (450, 240)),
+            (self.right, (150, 330, 210)),
+            (self.halves, (840, 400)),
+        ):
+            splitter.setSizes(sizes)
+            for place, size in enumerate(sizes):
+                splitter.setStretchFactor(place, size)
+        self.right.setStretchFactor(0, 0)
         inside = QHBoxLayout()
         inside.setContentsMargins(style.GAP, 8, style.GAP, style.GAP)
         inside.addWidget(self.halves)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from tty import setraw
 from typing import TypeVar
 
 import pytest
@@ -336,6 +339,69 @@ async def test_closed_while_it_waits_for_a_boot(desk: VirtualBoard) -> None:
     await board.close()
     with pytest.raises(PortGone):
         await asyncio.wait_for(booting, 1.0)
+
+
+async def test_a_loss_after_a_restart_that_worked_has_a_reason(loaded: VirtualBoard) -> None:
+    told = Told()
+    board = await running(told)
+    await board.boot(within_s=5.0)
+    loaded.unplug()
+    assert (await told.until(LinkClosed)).reason
+    await board.close()
+
+
+@pytest.fixture
+def tty() -> Iterator[tuple[int, str]]:
+    """A real terminal device: its far end and its name."""
+    far, near = os.openpty()
+    setraw(near)
+    yield far, os.ttyname(near)
+    os.close(near)
+    with suppress(OSError):
+        os.close(far)
+
+
+async def test_a_prompt_without_a_newline_is_shown(tty: tuple[int, str]) -> None:
+    told = Told()
+    board = Board(told)
+    await board.open(tty[1])
+    os.write(tty[0], b"esp> ")
+    assert (await told.until(ConsoleLine, within_s=1.0)).text == "esp> "
+    await board.close()
+
+
+async def test_half_a_record_at_the_end_is_told(tty: tuple[int, str]) -> None:
+    told = Told()
+    board = Board(told)
+    await board.open(tty[1])
+    os.write(tty[0], b"first\n\x1e{half")
+    await told.until(ConsoleLine)
+    await board.close()
+    assert told.of(WireGarbled)[0].raw == b"{half"
+    assert isinstance(told.events[-1], LinkClosed)
+
+
+async def test_closed_while_it_opens(tty: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    may_go_on = threading.Event()
+    real = os.open
+
+    def slow(path: str, flags: int) -> int:
+        may_go_on.wait(5.0)
+        return real(path, flags)
+
+    monkeypatch.setattr("serial.serialposix.os.open", slow)
+    told = Told()
+    board = Board(told)
+    opening = asyncio.create_task(board.open(tty[1]))
+    await asyncio.sleep(0.02)
+    await board.close()
+    may_go_on.set()
+    await asyncio.wait_for(opening, 2.0)
+    assert not board.is_open
+    assert told.events == []
+    monkeypatch.undo()
+    await board.open(tty[1])
+    await board.close()
 
 
 async def test_a_board_that_returns_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,6 +278,7 @@ async def test_cancelled_while_another_installation_runs(board: VirtualBoard, co
     assert (await first).virtual
 
 
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial 3.5's own
 async def test_over_rfc2217_it_is_quick_too(board: VirtualBoard, core: Path) -> None:
     """esptool's own command line needs half a minute for this: it sets the timeout each time."""
     parts = firmware(core, filler_bytes=100_000)

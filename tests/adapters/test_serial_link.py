@@ -153,6 +153,7 @@ async def test_closing_does_not_wait_for_a_device_that_takes_nothing(pty: Pty) -
     await link.open()
     for _ in range(64):
         link.write(bytes(4096))  # a pty takes some 64 kB while nobody reads
+    await asyncio.sleep(0.2)  # now the writer waits
     started = time.monotonic()
     await link.close()
     assert time.monotonic() - started < 1.5
@@ -272,6 +273,9 @@ def test_opening_never_passes_through_the_reset_pair(
         return real(fd, request, *rest)  # type: ignore[call-overload]
 
     monkeypatch.setattr("serial.serialposix.fcntl.ioctl", ioctl)
+    mode = termios.tcgetattr(pty.fd)
+    mode[2] |= termios.HUPCL
+    termios.tcsetattr(pty.fd, termios.TCSANOW, mode)
     port = open_port(pty.name)
     try:
         assert seen[-1] == frozenset()

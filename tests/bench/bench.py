@@ -1,11 +1,11 @@
 """`./dev bench`: the figures, side by side in one run, so that a slow machine slows both sides.
 
-| figure | compared with |
-|---|---|
-| flash | installing through the program ÷ esptool's own command line writing the same parts to the same kind of virtual board over rfc2217; medians of interleaved rounds |
-| talk | from `start` to the first sound at the board's speaker, ms |
-| window | from starting the process to the first painted window, s; beside it an interpreter that only imports the Qt modules |
-| core tests | seconds of `pytest tests/core` |
+* flash: installing through the program, against esptool's own command line writing the same parts
+  to the same kind of virtual board over rfc2217; medians of interleaved rounds.
+* talk: from `start` to the first sound at the board's speaker.
+* window: from starting the process to the first painted window; beside it an interpreter that only
+  imports Qt's modules.
+* core tests: `pytest tests/core`, process included.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 
 
 async def app_rounds(rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of connect-to-verified and milliseconds of start-to-sound, a fresh world each round."""
+    """Seconds of connect-to-verified, milliseconds of start-to-sound; a fresh world each round."""
     flash_s: list[float] = []
     talk_ms: list[float] = []
     for _ in range(rounds):
@@ -64,21 +64,22 @@ def esptool_rounds(rounds: int) -> list[float]:
     seconds: list[float] = []
     bundle = read_virtual_bundle()
     with tempfile.TemporaryDirectory() as folder:
-        places_: list[str] = []
+        targets: list[str] = []
         cfg = Path(folder, "cfg.bin")
         cfg.write_bytes(bytes([0xFF]) * 64 + os.urandom(bundle.cfg_bytes - 64))
         for part in bundle.parts:
             file = Path(folder, f"{part.name}.bin")
             file.write_bytes(part.data)
-            places_ += [hex(part.offset), str(file)]
-        places_ += [hex(bundle.cfg_offset), str(cfg)]
+            targets += [hex(part.offset), str(file)]
+        targets += [hex(bundle.cfg_offset), str(cfg)]
         for _ in range(rounds):
             board = VirtualBoard(f"bench{len(seconds)}", cores=places.virtual_cores())
             board.power_on()
             try:
                 with serve_rfc2217(board) as served:
-                    command = [sys.executable, "-m", "esptool", "--chip", "esp32s3", "--port", served.url,
-                               "--baud", "921600", "--no-stub", "write-flash", *places_]  # fmt: skip
+                    command = [sys.executable, "-m", "esptool", "--chip", "esp32s3"]
+                    command += ["--port", served.url, "--baud", "921600", "--no-stub"]
+                    command += ["write-flash", *targets]
                     since = time.monotonic()
                     subprocess.run(command, check=True, capture_output=True)
                     seconds.append(time.monotonic() - since)

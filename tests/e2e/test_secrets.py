@@ -69,16 +69,25 @@ async def test_the_key_is_nowhere(
     assert_clean("\n".join(faults), "an error")
     captured = capfd.readouterr()
     assert_clean(captured.out + captured.err, "the output")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(path.parent.name == "log" for path in files)
-    for path in files:
-        assert_clean(path.read_bytes().decode(errors="replace"), str(path.name))
+    files = contents(tmp_path)
+    assert any(name.endswith(".log") for name in files)
+    for name, content in files.items():
+        assert_clean(content, name)
     assert_clean(" ".join(sys.orig_argv), "the program's arguments")
     assert_clean(" ".join(thread.name for thread in threading.enumerate()), "a thread's name")
 
 
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below `folder`: temporary ones, logs."""
+    return {
+        path.name: path.read_bytes().decode(errors="replace")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 async def speak_of_secrets(program: Program) -> list[str]:
-    """Send every command that carries a secret, good and bad ones; the texts of what was refused."""
+    """Send every command that carries a secret, good and bad; the texts of what was refused."""
     key, token, password = OTHERS
     refused = []
     for command in (

@@ -26,7 +26,7 @@ CODES = {
     "429": "rate_limited",
     "429_quota": "no_quota",
     "500": "server_error",
-    "html": "bad_answer",
+    "html": "server_error",  # a gateway says 502 in HTML
     "hang": "timeout",
 }
 
@@ -98,12 +98,10 @@ async def test_a_board_that_dies_is_noticed_by_the_service_within_ten_seconds(ru
     await run.program.send(Start())
     await run.session_reaches("live", since=since)
     world = run.program.world
-    assert await world.open_calls() == 1
+    await run.until(lambda: len(world.open_calls) == 1)
     await run.program.board.close()
     await asyncio.to_thread(world.board.power_off)
-    async with asyncio.timeout(10):
-        while await world.open_calls():
-            await asyncio.sleep(0.05)  # another loop's state tells no event
+    await run.until(lambda: not world.open_calls, within_s=10)
 
 
 async def test_a_damaged_bundle_is_refused_before_the_port_is_opened(
@@ -122,7 +120,7 @@ async def test_a_damaged_bundle_is_refused_before_the_port_is_opened(
             bundles.read(file)
         told = f"{refused.value} {refused.value.detail}"
         assert file.name in told
-        assert len(re.findall(r"\b[0-9a-f]{64}\b", told)) == 2, told
+        assert len(re.findall(r"\b[0-9a-z]{64}\b", told)) == 2, told
     assert bytes(world.board.flash.cells) == blank
     assert not run.program.board.is_open
 

@@ -17,9 +17,13 @@ struct parley_core {
   uint32_t wait_ms;
 };
 
-const char *parley_core_version(void) { return "probe"; }
+const char *parley_core_version(void) {
+  return "probe";
+}
 
-size_t parley_core_size(void) { return sizeof(struct parley_core); }
+size_t parley_core_size(void) {
+  return sizeof(struct parley_core);
+}
 
 parley_core_t *parley_core_init(void *memory, size_t room, const parley_port_t *port, const parley_board_t *board) {
   if (room < sizeof(struct parley_core) || (uintptr_t)memory % _Alignof(max_align_t) != 0) {
@@ -149,73 +153,66 @@ uint32_t parley_core_step(parley_core_t *core, const parley_event_t *event, uint
   char head[600];
   core->wait_ms = UINT32_MAX;
   switch (event->kind) {
-    case PARLEY_EV_BOOT:
-      snprintf(head, sizeof head, "boot %s %s %s %s %u %u", core->board->board, core->board->idf, core->board->build,
-               core->board->reset, core->board->psram_bytes, core->board->flash_bytes);
-      say(core, head, NULL, 0);
-      break;
-    case PARLEY_EV_TICK:
-      snprintf(head, sizeof head, "tick %llu", (unsigned long long)now_ms);
-      say(core, head, NULL, 0);
-      break;
-    case PARLEY_EV_CONSOLE: {
-      char *text = malloc(event->as.text.length + 1);
-      memcpy(text, event->as.text.bytes, event->as.text.length);
-      text[event->as.text.length] = '\0';
-      command(core, text, text + event->as.text.length);
-      free(text);
-      break;
-    }
-    case PARLEY_EV_WIFI_UP:
-      snprintf(head, sizeof head, "wifi up %d ", event->as.wifi.rssi_dbm);
-      say(core, head, event->as.wifi.ip.bytes, event->as.wifi.ip.length);
-      break;
-    case PARLEY_EV_WIFI_DOWN:
-      snprintf(head, sizeof head, "wifi down %d", event->as.wifi.reason);
-      say(core, head, NULL, 0);
-      break;
-    case PARLEY_EV_WIFI_NETWORK:
-      snprintf(head, sizeof head, "network %d %d %d ", event->as.network.rssi_dbm, event->as.network.security,
-               event->as.network.channel);
-      say(core, head, event->as.network.ssid.bytes, event->as.network.ssid.length);
-      break;
-    case PARLEY_EV_WIFI_SCANNED:
-      say(core, "scanned", NULL, 0);
-      break;
-    case PARLEY_EV_HTTP_DONE:
-      snprintf(head, sizeof head, "http %u %d %d %.*s|", event->as.http.id, event->as.http.why, event->as.http.status,
-               (int)event->as.http.location.length, event->as.http.location.bytes);
-      say(core, head, event->as.http.body.bytes, event->as.http.body.length);
-      break;
-    case PARLEY_EV_PEER_OFFER:
-    case PARLEY_EV_PEER_UP:
-    case PARLEY_EV_PEER_DOWN:
-    case PARLEY_EV_CHANNEL_OPEN:
-    case PARLEY_EV_CHANNEL_TEXT:
-    case PARLEY_EV_CHANNEL_CLOSED:
-      snprintf(head, sizeof head, "peer %u %s %d|", event->as.peer.id, peer_names[event->kind - PARLEY_EV_PEER_OFFER],
-               event->as.peer.why);
-      say(core, head, event->as.peer.text.bytes, event->as.peer.text.length);
-      break;
-    case PARLEY_EV_SPEAKER:
-      say(core, event->as.speaker.playing ? "speaker on" : "speaker off", NULL, 0);
-      break;
-    case PARLEY_EV_LOAD:
-      say_load(core, event->as.load);
-      break;
-    case PARLEY_EV_MEDIA:
-      snprintf(head, sizeof head, "media %u %u %u %u %u %u", event->as.media->up_bps, event->as.media->down_bps,
-               event->as.media->loss_permille, event->as.media->jitter_ms, event->as.media->round_trip_ms,
-               event->as.media->underruns);
-      say(core, head, NULL, 0);
-      break;
-    case PARLEY_EV_LEVEL:
-      snprintf(head, sizeof head, "level %d %d %d", event->as.level->microphone_cdb, event->as.level->speaker_cdb,
-               event->as.level->echo_left_cdb);
-      say(core, head, NULL, 0);
-      break;
-    case PARLEY_EV_COUNT:
-      break;
+  case PARLEY_EV_BOOT:
+    snprintf(head, sizeof head, "boot %s %s %s %s %u %u", core->board->board, core->board->idf, core->board->build,
+             core->board->reset, core->board->psram_bytes, core->board->flash_bytes);
+    say(core, head, NULL, 0);
+    break;
+  case PARLEY_EV_TICK:
+    snprintf(head, sizeof head, "tick %llu", (unsigned long long)now_ms);
+    say(core, head, NULL, 0);
+    break;
+  case PARLEY_EV_CONSOLE: {
+    char *text = malloc(event->as.text.length + 1);
+    memcpy(text, event->as.text.bytes, event->as.text.length);
+    text[event->as.text.length] = '\0';
+    command(core, text, text + event->as.text.length);
+    free(text);
+    break;
+  }
+  case PARLEY_EV_WIFI_UP:
+    snprintf(head, sizeof head, "wifi up %d ", event->as.wifi.rssi_dbm);
+    say(core, head, event->as.wifi.ip.bytes, event->as.wifi.ip.length);
+    break;
+  case PARLEY_EV_WIFI_DOWN:
+    snprintf(head, sizeof head, "wifi down %d", event->as.wifi.reason);
+    say(core, head, NULL, 0);
+    break;
+  case PARLEY_EV_WIFI_NETWORK:
+    snprintf(head, sizeof head, "network %d %d %d ", event->as.network.rssi_dbm, event->as.network.security,
+             event->as.network.channel);
+    say(core, head, event->as.network.ssid.bytes, event->as.network.ssid.length);
+    break;
+  case PARLEY_EV_WIFI_SCANNED: say(core, "scanned", NULL, 0); break;
+  case PARLEY_EV_HTTP_DONE:
+    snprintf(head, sizeof head, "http %u %d %d %.*s|", event->as.http.id, event->as.http.why, event->as.http.status,
+             (int)event->as.http.location.length, event->as.http.location.bytes);
+    say(core, head, event->as.http.body.bytes, event->as.http.body.length);
+    break;
+  case PARLEY_EV_PEER_OFFER:
+  case PARLEY_EV_PEER_UP:
+  case PARLEY_EV_PEER_DOWN:
+  case PARLEY_EV_CHANNEL_OPEN:
+  case PARLEY_EV_CHANNEL_TEXT:
+  case PARLEY_EV_CHANNEL_CLOSED:
+    snprintf(head, sizeof head, "peer %u %s %d|", event->as.peer.id, peer_names[event->kind - PARLEY_EV_PEER_OFFER],
+             event->as.peer.why);
+    say(core, head, event->as.peer.text.bytes, event->as.peer.text.length);
+    break;
+  case PARLEY_EV_SPEAKER: say(core, event->as.speaker.playing ? "speaker on" : "speaker off", NULL, 0); break;
+  case PARLEY_EV_LOAD: say_load(core, event->as.load); break;
+  case PARLEY_EV_MEDIA:
+    snprintf(head, sizeof head, "media %u %u %u %u %u %u", event->as.media->up_bps, event->as.media->down_bps,
+             event->as.media->loss_permille, event->as.media->jitter_ms, event->as.media->round_trip_ms,
+             event->as.media->underruns);
+    say(core, head, NULL, 0);
+    break;
+  case PARLEY_EV_LEVEL:
+    snprintf(head, sizeof head, "level %d %d %d", event->as.level->microphone_cdb, event->as.level->speaker_cdb,
+             event->as.level->echo_left_cdb);
+    say(core, head, NULL, 0);
+    break;
+  case PARLEY_EV_COUNT: break;
   }
   return core->wait_ms;
 }

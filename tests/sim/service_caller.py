@@ -98,6 +98,7 @@ class Caller:
     """One call. `events` grows; `until` waits."""
 
     def __init__(self, base_url: str, *, key: str = "sk-test") -> None:
+        models()  # its import takes seconds, which must not fall into a call
         self.base_url, self.key = base_url, key
         self.events: list[dict] = []
         self.peaks: list[tuple[float, int]] = []

@@ -149,7 +149,7 @@ async def test_a_conversation(core: Path) -> None:
         assert records(board, "device")[-1]["light"] is True
         board.type("#2 i 1\n")
         load = await board.record(k="load")
-        tasks = {task[0]: task[2] for task in load["tasks"]}  # type: ignore[attr-defined]
+        tasks = {task[0]: task[2] for task in load["tasks"]}
         assert tasks["peer"] > 0
         assert await board.record(k="media")
         assert await board.record(k="level")

@@ -192,7 +192,7 @@ def test_other_ways_out_of_the_loader(make, leave):
     with connect() as esp:
         leave(esp)
         esp._port.timeout = SOON_S
-        esp._port.read_until(b"hello from")
+        text_until(esp._port, b"hello from")
 
 
 def test_power_on_runs_the_flash_at_once_and_restart_begins_anew(make):
