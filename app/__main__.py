@@ -65,7 +65,7 @@ def main(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         from app.compose.desktop import run_window
 
-        sys.exit(run_window())
+        guarded(lambda: sys.exit(run_window()))
 
 
 @main.command()
@@ -92,7 +92,7 @@ def demo(*, check: bool, as_json: bool, terminal: bool, kind: str) -> None:
         from app.compose.demo import in_terminal
 
         run(in_terminal(as_json=as_json, kind=board_kind))
-    sys.exit(run_window(demo_kind=board_kind))
+    guarded(lambda: sys.exit(run_window(demo_kind=board_kind)))
 
 
 @main.command()

@@ -100,7 +100,8 @@ class Board:
             except Fault:
                 self._port = ""
                 raise
-            self._keeper = self._running_loop().create_task(self._keep(), name="board")
+            if self._port:  # not closed while it opened
+                self._keeper = self._running_loop().create_task(self._keep(), name="board")
 
     async def close(self) -> None:
         """Close the console and stop looking for the board. Nothing is left running."""

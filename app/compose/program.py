@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.adapters import discovery
+from app.adapters import discovery, journal
 from app.adapters.board import Board
 from app.adapters.nvs_image import nvs_image
 from app.compose import bundles, places
@@ -16,6 +16,7 @@ from app.core.bundle import Bundle
 from app.core.events import Boot, Command, Event, PortsAre, Tell
 from app.core.faults import Fault
 from app.core.language import tr
+from app.core.secret import Secret
 from app.core.settings import Settings, nvs_rows
 
 
@@ -90,5 +91,8 @@ def read_virtual_bundle() -> Bundle:
 
 async def install(board: Board, bundle: Bundle, settings: Settings, tell: Tell) -> Boot:
     """Bundle and settings onto the board in one action, proven. Raises Fault."""
+    for value in settings.values():
+        if isinstance(value, Secret):
+            journal.hide(value)
     cfg = nvs_image(nvs_rows(settings), bundle.cfg_bytes)
     return await provision.install(board, bundle, cfg, tell, now, cfg_id=settings.text("cfg_id"))

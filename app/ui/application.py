@@ -90,3 +90,8 @@ def _teller(told: Callable[[BaseException], None]) -> Callable[[Any, dict[str, A
             loop.default_exception_handler(context)
 
     return tell
+
+
+def paint_now() -> None:
+    """Handle what is due, so that a window just shown has been painted when this returns."""
+    QApplication.processEvents()

@@ -14,7 +14,7 @@ from app.core.faults import Fault
 
 
 class Tasks:
-    """Starts coroutines for the window on the running loop, and ends them with it."""
+    """Starts coroutines for the window on the loop it was made on, and ends them with it."""
 
     def __init__(
         self,
@@ -22,6 +22,8 @@ class Tasks:
         faulted: Callable[[Fault, str], None],
         broke: Callable[[BaseException, str], None],
     ) -> None:
+        # Slots may start work while the loop rests, as it does between two runs of a test.
+        self._loop = asyncio.get_event_loop()
         self._faulted = faulted
         self._broke = broke
         self._running: dict[asyncio.Task[None], str] = {}
@@ -38,8 +40,8 @@ class Tasks:
         what: str,
         ended: Callable[[], None] | None = None,
     ) -> asyncio.Task[None]:
-        """Run `work`; `ended` is called however it ends. The loop must be running."""
-        task = asyncio.get_running_loop().create_task(self._watch(work, what), name=what)
+        """Run `work`; `ended` is called however it ends."""
+        task = self._loop.create_task(self._watch(work, what), name=what)
         self._running[task] = what
 
         def forget(done: asyncio.Task[None]) -> None:

@@ -20,7 +20,7 @@
 #include "parley_port.h"
 
 enum {
-  CORE_STACK = 12 * 1024, /* internal: the core writes to NVS */
+  CORE_STACK = 8 * 1024, /* internal: the core writes to NVS */
   CORE_PRIORITY = 9,
   LAST_WORDS_MS = 300, /* for the console to empty itself before a restart */
 };

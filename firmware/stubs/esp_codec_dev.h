@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "esp_err.h"
-#define ESP_CODEC_DEV_OK (0)
+#define ESP_CODEC_DEV_OK                         (0)
 #define ESP_CODEC_DEV_MAKE_CHANNEL_MASK(channel) ((uint16_t)1 << (channel))
 typedef struct audio_codec_if_t audio_codec_if_t;
 typedef struct audio_codec_data_if_t audio_codec_data_if_t;
 typedef struct audio_codec_ctrl_if_t audio_codec_ctrl_if_t;
 typedef struct audio_codec_gpio_if_t audio_codec_gpio_if_t;
-typedef enum { ESP_CODEC_DEV_TYPE_IN = 1, ESP_CODEC_DEV_TYPE_OUT = 2, ESP_CODEC_DEV_TYPE_IN_OUT = 3 } esp_codec_dev_type_t;
+typedef enum {
+  ESP_CODEC_DEV_TYPE_IN = 1,
+  ESP_CODEC_DEV_TYPE_OUT = 2,
+  ESP_CODEC_DEV_TYPE_IN_OUT = 3
+} esp_codec_dev_type_t;
 typedef enum { ESP_CODEC_DEV_WORK_MODE_DAC = 2, ESP_CODEC_DEV_WORK_MODE_BOTH = 3 } esp_codec_dec_work_mode_t;
 typedef struct {
   float pa_voltage;

@@ -3,7 +3,12 @@
 #include "esp_err.h"
 #define ESP_ERR_HTTP_EAGAIN 0x7007
 typedef struct esp_http_client *esp_http_client_handle_t;
-typedef enum { HTTP_EVENT_ERROR, HTTP_EVENT_ON_CONNECTED, HTTP_EVENT_HEADERS_SENT, HTTP_EVENT_ON_HEADER } esp_http_client_event_id_t;
+typedef enum {
+  HTTP_EVENT_ERROR,
+  HTTP_EVENT_ON_CONNECTED,
+  HTTP_EVENT_HEADERS_SENT,
+  HTTP_EVENT_ON_HEADER
+} esp_http_client_event_id_t;
 typedef struct {
   esp_http_client_event_id_t event_id;
   esp_http_client_handle_t client;

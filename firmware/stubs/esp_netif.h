@@ -5,7 +5,7 @@ typedef struct {
   uint32_t addr;
 } esp_ip4_addr_t;
 #define IPSTR "%d.%d.%d.%d"
-#define IP2STR(ip) \
+#define IP2STR(ip)                                                                                                     \
   (int)((ip)->addr & 255), (int)((ip)->addr >> 8 & 255), (int)((ip)->addr >> 16 & 255), (int)((ip)->addr >> 24)
 typedef struct {
   esp_ip4_addr_t ip, netmask, gw;

@@ -30,7 +30,12 @@ typedef enum { WIFI_STORAGE_FLASH, WIFI_STORAGE_RAM } wifi_storage_t;
 typedef enum { WIFI_PS_NONE, WIFI_PS_MIN_MODEM } wifi_ps_type_t;
 typedef enum { WIFI_FAST_SCAN, WIFI_ALL_CHANNEL_SCAN } wifi_scan_method_t;
 typedef enum { WIFI_CONNECT_AP_BY_SIGNAL, WIFI_CONNECT_AP_BY_SECURITY } wifi_sort_method_t;
-typedef enum { WPA3_SAE_PWE_UNSPECIFIED, WPA3_SAE_PWE_HUNT_AND_PECK, WPA3_SAE_PWE_HASH_TO_ELEMENT, WPA3_SAE_PWE_BOTH } wifi_sae_pwe_method_t;
+typedef enum {
+  WPA3_SAE_PWE_UNSPECIFIED,
+  WPA3_SAE_PWE_HUNT_AND_PECK,
+  WPA3_SAE_PWE_HASH_TO_ELEMENT,
+  WPA3_SAE_PWE_BOTH
+} wifi_sae_pwe_method_t;
 typedef struct {
   int8_t rssi;
   wifi_auth_mode_t authmode;

@@ -26,7 +26,8 @@ _C_TYPES = {
 
 _TOP = """\
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Made from app/core/schema.py by firmware/tools/generate_schema.py; change that and run `./dev generate`. */
+/* Made from app/core/schema.py by firmware/tools/generate_schema.py: change it there, then
+   run `./dev generate`. */
 /* clang-format off */
 #ifndef PARLEY_SCHEMA_H
 #define PARLEY_SCHEMA_H

@@ -399,6 +399,7 @@ async def test_closed_while_it_opens(tty: tuple[int, str], monkeypatch: pytest.M
     await asyncio.wait_for(opening, 2.0)
     assert not board.is_open
     assert told.events == []
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "board"] == []
     monkeypatch.undo()
     await board.open(tty[1])
     await board.close()

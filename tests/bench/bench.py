@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +74,7 @@ def esptool_rounds(rounds: int) -> list[float]:
             targets += [hex(part.offset), str(file)]
         targets += [hex(bundle.cfg_offset), str(cfg)]
         for _ in range(rounds):
-            board = VirtualBoard(f"bench{len(seconds)}", cores=places.virtual_cores())
+            board = VirtualBoard(f"bench-{uuid.uuid4()}", cores=places.virtual_cores())
             board.power_on()
             try:
                 with serve_rfc2217(board) as served:

@@ -1,4 +1,4 @@
-"""A display of its own for the tests, the program's looks, and a window with a recorded other side."""
+"""A display for the tests, the program's looks, a window and its recorded other side."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from ui_desk import Desk, end
 
 from app.core import language
 from app.core.faults import Fault
-from ui_desk import Desk, end
 
 _display: subprocess.Popen[bytes] | None = None
 

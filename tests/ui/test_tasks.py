@@ -27,6 +27,11 @@ async def fails(error: BaseException) -> None:
     raise error
 
 
+async def everything_else() -> None:
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
+    await asyncio.sleep(0)
+
+
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
@@ -38,8 +43,7 @@ async def test_where_each_end_goes(heard):
     tasks.start(fails(ZeroDivisionError()), what="B", ended=lambda: ended.append("B"))
     tasks.start(asyncio.sleep(0), what="C", ended=lambda: ended.append("C"))
     assert tasks.running == ("A", "B", "C")
-    while tasks.running:
-        await asyncio.sleep(0)
+    await everything_else()
     assert heard.faults == [("Gone.", "A")]
     assert heard.bugs == [("ZeroDivisionError", "B")]
     assert sorted(ended) == ["A", "B", "C"]
@@ -50,8 +54,7 @@ async def test_cancelled_is_what_the_user_wanted(heard):
     tasks.start(asyncio.sleep(60), what="long")
     await asyncio.sleep(0)
     tasks.cancel()
-    while tasks.running:
-        await asyncio.sleep(0)
+    await everything_else()
     assert (heard.faults, heard.bugs) == ([], [])
 
 

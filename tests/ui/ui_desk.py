@@ -17,7 +17,7 @@ SHOTS = Path(os.environ.get("PARLEY_SHOTS") or Path(tempfile.gettempdir()) / "pa
 
 
 class Desk:
-    """The other side of a window: what it was asked, and what it answers. It is the outside world."""
+    """The other side of a window: what it was asked, and what it answers."""
 
     def __init__(self) -> None:
         self.asked: list[object] = []

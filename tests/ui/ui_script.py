@@ -152,7 +152,9 @@ def load(start: float, count: int) -> Iterator[Event]:
                 TaskLoad("tiT", -1, 9, 2_040, 18),
             ),
         )
-        yield MediaIs(B, at, 31_000 + 2000 * (second % 4), 38_000 + 1500 * (second % 5), 4, 6, 38, 0)
+        yield MediaIs(
+            B, at, 31_000 + 2000 * (second % 4), 38_000 + 1500 * (second % 5), 4, 6, 38, 0
+        )
 
 
 def says(role: Role, item: str, text: str, at: float, previous: str = "") -> Iterator[Event]:
@@ -197,8 +199,8 @@ def interruption() -> Iterator[Event]:
     yield Turn(B, at + 1, Role.ASSISTANT, "i5", TurnState.STARTED, 508)
     yield Turn(B, at + 1, Role.USER, "i4", TurnState.ENDED)
     story = (
-        "Once upon a time there was a lighthouse on a rock far out at sea, and in it lived a keeper "
-        "who counted the waves, because nobody had ever told him how many there were"
+        "Once upon a time there was a lighthouse on a rock far out at sea, and in it lived a "
+        "keeper who counted the waves, because nobody had ever told him how many there were"
     )
     for word in story.split(" "):
         yield Words(B, at + 1, Role.ASSISTANT, "i5", word + " ", previous="i4")
@@ -207,7 +209,9 @@ def interruption() -> Iterator[Event]:
     yield from says(Role.USER, "i6", "Open the door.", at + 5, "i5")
     yield Turn(B, at + 5, Role.USER, "i6", TurnState.ENDED)
     yield ToolCalled(B, at + 6, "call_2", "OpenDoor", '{"open":true}')
-    yield ToolAnswered(B, at + 6, "call_2", "OpenDoor", False, '{"ok":false,"error":"door stuck"}', 12)
+    yield ToolAnswered(
+        B, at + 6, "call_2", "OpenDoor", False, '{"ok":false,"error":"door stuck"}', 12
+    )
 
 
 def troubles() -> Iterator[Event]:

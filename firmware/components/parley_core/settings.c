@@ -234,7 +234,7 @@ static void print_one(parley_core_t *core, const parley_setting_t *row) {
     parley_put(line, " (default)");
   }
   parley_log_end(core);
-  parley_wipe(value, (size_t)row->high + 1);
+  parley_wipe(value, is_text(row) ? (size_t)row->high + 1 : 0);
 }
 
 _Static_assert(PARLEY_BODY_ROOM > sizeof(parley_settings_t), "one value fits the scratch");

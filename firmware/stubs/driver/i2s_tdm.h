@@ -12,7 +12,7 @@ typedef struct {
   i2s_slot_mode_t slot_mode;
   i2s_tdm_slot_mask_t slot_mask;
 } i2s_tdm_slot_config_t;
-#define I2S_TDM_PHILIPS_SLOT_DEFAULT_CONFIG(bits, mode, mask) \
+#define I2S_TDM_PHILIPS_SLOT_DEFAULT_CONFIG(bits, mode, mask)                                                          \
   {.data_bit_width = (bits), .slot_mode = (mode), .slot_mask = (mask)}
 typedef i2s_std_clk_config_t i2s_tdm_clk_config_t;
 #define I2S_TDM_CLK_DEFAULT_CONFIG(rate) {.sample_rate_hz = (rate)}

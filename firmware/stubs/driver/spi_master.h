@@ -4,9 +4,9 @@
 #define DMA_ATTR
 typedef enum { SPI1_HOST, SPI2_HOST, SPI3_HOST } spi_host_device_t;
 typedef enum { SPI_DMA_DISABLED = 0, SPI_DMA_CH_AUTO = 3 } spi_dma_chan_t;
-#define SPI_DEVICE_3WIRE (1 << 2)
+#define SPI_DEVICE_3WIRE      (1 << 2)
 #define SPI_DEVICE_HALFDUPLEX (1 << 4)
-#define SPI_TRANS_USE_RXDATA (1 << 2)
+#define SPI_TRANS_USE_RXDATA  (1 << 2)
 typedef struct {
   int mosi_io_num, miso_io_num, sclk_io_num, quadwp_io_num, quadhd_io_num;
   int max_transfer_sz;

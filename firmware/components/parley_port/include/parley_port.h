@@ -94,7 +94,7 @@ typedef struct {
 } parley_packet_t;
 
 typedef struct {
-  uint32_t received, lost, underruns; /**< packets and frames since parley_audio_begin() */
+  uint32_t received, lost, underruns; /**< packets and frames since boot, modulo 2^32 */
 } parley_audio_count_t;
 
 esp_err_t parley_audio_start(void);

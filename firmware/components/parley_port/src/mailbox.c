@@ -13,8 +13,11 @@
 enum {
   LETTERS_MAX = 64,
   LETTERS_KEPT = 16, /* places that measurements leave free */
+  LETTERS_LAST = 4,  /* places that only answers and ends may take: the core waits for them */
   IN_FLIGHT_MAX = 384 * 1024,
+  SMALL_BYTES = 1024, /* a letter that is never refused for its size */
   WAIT_MS = 1000,
+  WAIT_STEP_MS = 5,
 };
 
 static QueueHandle_t letters;
@@ -38,10 +41,6 @@ void parley_mailbox_owner(TaskHandle_t owner) {
 
 uint32_t parley_mailbox_drops(void) {
   return atomic_load(&dropped);
-}
-
-static bool is_measurement(parley_event_kind_t kind) {
-  return kind == PARLEY_EV_LEVEL || kind == PARLEY_EV_MEDIA || kind == PARLEY_EV_LOAD || kind == PARLEY_EV_WIFI_NETWORK;
 }
 
 /* The texts of an event, so that copying is one loop for every kind. */
@@ -104,7 +103,7 @@ static block_t *write_letter(const parley_event_t *event) {
   for (size_t i = 0; i < count; i++) {
     size += texts[i]->length + 1;
   }
-  if (atomic_fetch_add(&bytes_in_flight, size) + size > IN_FLIGHT_MAX) {
+  if (atomic_fetch_add(&bytes_in_flight, size) + size > IN_FLIGHT_MAX && size > SMALL_BYTES) {
     atomic_fetch_sub(&bytes_in_flight, size);
     return NULL;
   }
@@ -129,14 +128,38 @@ static block_t *write_letter(const parley_event_t *event) {
   return block;
 }
 
+/* How many places have to be left over for this kind to be taken. */
+static UBaseType_t places_to_keep(parley_event_kind_t kind) {
+  switch (kind) {
+  case PARLEY_EV_LEVEL:
+  case PARLEY_EV_MEDIA:
+  case PARLEY_EV_LOAD:
+  case PARLEY_EV_WIFI_NETWORK: return LETTERS_KEPT;
+  case PARLEY_EV_CONSOLE:
+  case PARLEY_EV_CHANNEL_TEXT:
+  case PARLEY_EV_SPEAKER: return LETTERS_LAST;
+  default: return 0;
+  }
+}
+
+/* The core may not wait for itself, and a measurement is not worth it. Anybody else may, for a moment: the core is
+ * busy, not gone. */
+static bool await_place(parley_event_kind_t kind) {
+  UBaseType_t keep = places_to_keep(kind);
+  bool at_once = keep == LETTERS_KEPT || xTaskGetCurrentTaskHandle() == owner_task;
+  for (int waited_ms = 0; uxQueueSpacesAvailable(letters) <= keep; waited_ms += WAIT_STEP_MS) {
+    if (at_once || waited_ms >= WAIT_MS) {
+      return false;
+    }
+    vTaskDelay(pdMS_TO_TICKS(WAIT_STEP_MS));
+  }
+  return true;
+}
+
 bool parley_mailbox_post(const parley_event_t *event) {
-  bool measurement = is_measurement(event->kind);
-  bool full = uxQueueSpacesAvailable(letters) <= LETTERS_KEPT;
-  block_t *block = measurement && full ? NULL : write_letter(event);
+  block_t *block = await_place(event->kind) ? write_letter(event) : NULL;
   if (block != NULL) {
-    /* The core may not wait for itself; anybody else may, for a moment: the core is busy, not gone. */
-    bool at_once = measurement || xTaskGetCurrentTaskHandle() == owner_task;
-    if (xQueueSend(letters, &block, at_once ? 0 : pdMS_TO_TICKS(WAIT_MS)) == pdTRUE) {
+    if (xQueueSend(letters, &block, 0) == pdTRUE) { /* another task may have been faster */
       return true;
     }
     parley_mailbox_free(&block->letter);

@@ -41,9 +41,9 @@ typedef struct {
   int64_t deadline_us; /* of the step that is under way; 0: none */
   int64_t up_us, heard_us, told_us;
   int64_t longest_gap_us;
-  uint32_t bytes_up, bytes_down; /* since told_us */
-  parley_audio_count_t told;
-  int64_t jitter_us; /* RFC 3550, 6.4.1, with frames instead of time stamps */
+  uint32_t bytes_up, bytes_down;    /* since told_us */
+  parley_audio_count_t began, told; /* the counters run on from call to call */
+  int64_t jitter_us;                /* RFC 3550, 6.4.1, with frames instead of time stamps */
   int64_t arrived_us;
 } connection_t;
 
@@ -82,6 +82,7 @@ static void on_up(void) {
   line.is_up = true;
   line.deadline_us = 0;
   line.up_us = line.heard_us = line.told_us = esp_timer_get_time();
+  line.began = line.told = parley_audio_count();
   parley_audio_begin(line.echo, line.microphone_db);
   tell(PARLEY_EV_PEER_UP, line.id, PARLEY_NET_OK, NULL, 0);
 }
@@ -356,7 +357,7 @@ static void tell_media(int64_t now_us) {
                           .down_bps = per_second(line.bytes_down, elapsed_us),
                           .loss_permille = (uint16_t)(received + lost == 0 ? 0 : lost * 1000 / (received + lost)),
                           .jitter_ms = (uint16_t)(line.jitter_us / 1000 > 9999 ? 9999 : line.jitter_us / 1000),
-                          .underruns = count.underruns};
+                          .underruns = count.underruns - line.began.underruns};
   parley_event_t event = {.kind = PARLEY_EV_MEDIA, .as.media = &media};
   (void)parley_mailbox_post(&event); /* a drop is counted there */
   line.told = count;

@@ -140,13 +140,12 @@ static void play(size_t count) {
 
 static void conceal(uint32_t frames) {
   for (uint32_t i = 0; i < frames; i++) {
-    size_t count = decode(NULL);
-    if (count == 0 || count > PARLEY_FRAME_SAMPLES * 3) {
-      memset(pcm, 0,
-             PARLEY_FRAME_SAMPLES * sizeof pcm[0]); /* a decoder that conceals nothing: silence keeps the pace */
-      count = PARLEY_FRAME_SAMPLES;
+    /* Opened for frames of any length, the decoder may fill its longest; but one frame is missing. One that conceals
+     * nothing gives no samples: silence keeps the pace. */
+    for (size_t made = decode(NULL); made < PARLEY_FRAME_SAMPLES; made++) {
+      pcm[made] = 0;
     }
-    play(count);
+    play(PARLEY_FRAME_SAMPLES);
     concealed++;
   }
 }
