@@ -90,7 +90,7 @@ class BoardBar(QFrame):
             line.addWidget(button)
         self.show_talking(False)
         self.show_state(tr("Not connected"), Tone.QUIET)
-        self.allow(board=False, busy=False, startable=False)
+        self.allow(board=False, busy=False, talk=False)
 
     def show_ports(self, ports: tuple[Port, ...], chosen: str) -> None:
         """The ports present; the chosen one stays chosen while it is there."""
@@ -116,11 +116,11 @@ class BoardBar(QFrame):
         else:
             self.talk.show_as("play", tr("&Start"), tr("Start a conversation"), "Ctrl+Return")
 
-    def allow(self, *, board: bool, busy: bool, startable: bool) -> None:
+    def allow(self, *, board: bool, busy: bool, talk: bool) -> None:
         """Only what can be asked now is enabled."""
         self.install.setEnabled(board and not busy)
         self.restart.setEnabled(board and not busy)
-        self.talk.setEnabled(startable and not busy)
+        self.talk.setEnabled(talk)
 
     @Slot()
     def toggle(self) -> None:

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.events import CheckItem, SessionIs, Turn
 from app.core.language import tr
@@ -135,7 +143,12 @@ class ChatPanel(Card):
         self.head.addWidget(self.figures)
         self.head.addWidget(self.newest)
         self.pages = QStackedWidget()
-        for page in (self.welcome, self.steps, self.view):
+        self.steps_page = QScrollArea()
+        self.steps_page.setWidget(self.steps)
+        self.steps_page.setWidgetResizable(True)
+        self.steps_page.setFrameShape(QFrame.Shape.NoFrame)
+        self.steps_page.setAccessibleName(tr("Steps of the demo"))
+        for page in (self.welcome, self.steps_page, self.view):
             self.pages.addWidget(page)
         above = QHBoxLayout()
         above.setContentsMargins(14, 0, 14, 0)
@@ -190,7 +203,7 @@ class ChatPanel(Card):
         talked, demo = len(self.transcript) > 0, bool(self.steps.items)
         self.strip.show_items(self.steps.items if talked else ())
         if demo and (not talked or self.strip.isChecked()):
-            self.pages.setCurrentWidget(self.steps)
+            self.pages.setCurrentWidget(self.steps_page)
         elif talked:
             self.pages.setCurrentWidget(self.view)
         else:
@@ -200,6 +213,10 @@ class ChatPanel(Card):
         figures = self.transcript.figures()
         if figures.latency_median_ms is None or figures.latency_p95_ms is None:
             self.figures.setText("")
+            return
+        if figures.latency_median_ms == figures.latency_p95_ms:
+            median = seconds(figures.latency_median_ms)
+            self.figures.setText(tr("answers after {median}", median=median))
             return
         self.figures.setText(
             tr(

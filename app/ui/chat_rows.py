@@ -238,7 +238,7 @@ class LaidTool:
         if self._row.ok is None:
             return tr("running")
         word = tr("done") if self._row.ok else tr("failed")
-        return f"{word} · {seconds(self._row.ms)}"
+        return f"{word} · {seconds(self._row.ms)}" if self._row.ms else word
 
     def paint(self, painter: QPainter, y: float, width: float, *, chosen: bool) -> None:
         look = style.theme()

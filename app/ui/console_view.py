@@ -25,6 +25,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QMenu
 
 from app.core.console import ConsoleView, Entry, EntryKind, Wanted
+from app.core.events import Severity
 from app.core.language import tr
 from app.ui import style
 from app.ui.ansi import plain, spans
@@ -233,6 +234,12 @@ class ConsoleLines(QAbstractScrollArea):
             EntryKind.LOST: look.warning,
             EntryKind.GARBLED: look.muted,
         }[entry.kind]
+        if entry.kind is EntryKind.LOG and entry.severity is not None:
+            own = {
+                Severity.ERROR: look.bad,
+                Severity.WARNING: look.warning,
+                Severity.INFO: look.console_text,
+            }.get(entry.severity, look.muted)
         if entry.kind is not EntryKind.LOG:
             self._paint_sign(painter, entry.kind, QColor(own), left, y)
         x = left

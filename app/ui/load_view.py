@@ -17,6 +17,8 @@ Index = QModelIndex | QPersistentModelIndex
 _LITTLE_STACK = 512
 """Bytes; a task that has had less left is near an overflow."""
 _SPANS_S = (60, 300, 900, 3600)
+_LEAST_SPAN_S = 20
+_BOTH = (Figure.HEAP_FREE, Figure.RTT_MS)  # one of each kind of sample
 
 
 def mark_text(mark: Mark) -> str:
@@ -81,8 +83,10 @@ class LoadView(Card):
         ends = [sample.at for sample in (latest, media) if sample is not None]
         if not ends:
             return
-        end = max(ends)
-        start = end - self.span.currentData()
+        # A short history grows from the left edge instead of hiding at the right one.
+        firsts = [at for figure in _BOTH for at in self.history.series(figure)[0][:1]]
+        start = max(min(firsts), max(ends) - self.span.currentData())
+        end = max(*ends, start + _LEAST_SPAN_S)
         # Steps on the way to a conversation are many and say little: its begin and end are enough.
         told = (SessionState.LIVE.value, SessionState.IDLE.value)
         marks = [

@@ -260,7 +260,7 @@ class Plot(QWidget):
         for value, top in ((high, field.top() + 2), (low, field.bottom() - height - 2)):
             text = f"{value:,.0f}".replace("-", "−")
             width = metrics.horizontalAdvance(text)
-            box = QRectF(field.right() - width - 7, top, width + 4, height)
+            box = QRectF(field.left() + 4, top, width + 5, height)
             painter.fillRect(box, style.colour(look.raised, 190))
             painter.setPen(QColor(look.muted))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

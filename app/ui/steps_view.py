@@ -13,6 +13,7 @@ from app.core.language import tr
 from app.ui import icons, style
 
 _DISC = 20.0
+_LEAST_LINE = 20.0
 
 
 class StepsView(QWidget):
@@ -21,6 +22,7 @@ class StepsView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.items: tuple[CheckItem, ...] = ()
+        self.setProperty("role", "steps")
         self.setAccessibleName(tr("Steps of the demo"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -31,13 +33,14 @@ class StepsView(QWidget):
         self.setToolTip(
             "\n".join(f"{item.title}: {item.evidence}" for item in self.items if item.evidence)
         )
+        self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(420, 26 * max(8, len(self.items)))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, 60)
+        return QSize(200, round(_LEAST_LINE * len(self.items)) + 16)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self.items:
@@ -45,7 +48,7 @@ class StepsView(QWidget):
         look = style.theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        line = max(17.0, min(34.0, (self.height() - 16) / len(self.items)))
+        line = max(_LEAST_LINE, min(34.0, (self.height() - 16) / len(self.items)))
         disc = min(_DISC, line - 3)
         titles, small = style.body_font(), style.body_font(steps=-1.5)
         widest = max(QFontMetricsF(titles).horizontalAdvance(item.title) for item in self.items)

@@ -254,7 +254,8 @@ def style_sheet(look: Theme) -> str:
     QMenu::item:selected {{ background: {c.accent_soft}; }}
     QMenu::item:disabled {{ color: {c.muted}; }}
     QMenu::separator {{ height: 1px; background: {c.border}; margin: 4px 8px; }}
-    QScrollArea, QScrollArea > QWidget > QWidget[role="column"] {{ background: transparent; }}
+    QScrollArea, QScrollArea > QWidget > QWidget[role="column"],
+    QScrollArea > QWidget > QWidget[role="steps"] {{ background: transparent; }}
     QSplitter::handle {{ background: transparent; }}
     QSplitter::handle:hover {{ background: {c.border}; border-radius: 3px; }}
     QScrollBar {{ background: transparent; border: none; }}
@@ -292,11 +293,15 @@ class Appearance(QObject):
     def __init__(self, application: QApplication) -> None:
         super().__init__(application)
         self._application = application
+        palette = application.palette()
         application.setStyle(QStyleFactory.create("Fusion"))
         application.setFont(_program_font())
         hints = application.styleHints()
         hints.colorSchemeChanged.connect(self._changed)
-        self._changed(hints.colorScheme())
+        scheme = hints.colorScheme()
+        if scheme == Qt.ColorScheme.Unknown and palette.window().color().lightness() < 128:
+            scheme = Qt.ColorScheme.Dark  # a desktop that only gives a palette
+        self._changed(scheme)
 
     @Slot(Qt.ColorScheme)
     def _changed(self, scheme: Qt.ColorScheme) -> None:

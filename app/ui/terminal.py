@@ -163,6 +163,8 @@ class TerminalView:
             case LoadIs():
                 self._load = event
                 self._samples += 1
+                if self._live is None:
+                    return Text.assemble((f"{tr('load'):>8} ", "bold"), self._load_words(event))
             case CheckList(items=items):
                 self._items = items
             case BoardError(code=code, message=message):
@@ -238,12 +240,15 @@ class TerminalView:
         for task in load.tasks[:6]:
             core = "–" if task.core < 0 else str(task.core)
             table.add_row(task.name, core, f"{task.permille / 10:.1f}", f"{task.stack_left:,} B")
-        cpu = " / ".join(f"{permille / 10:.0f} %" for permille in load.cpu_permille)
-        table.caption = tr(
+        table.caption = self._load_words(load)
+        return table
+
+    @staticmethod
+    def _load_words(load: LoadIs) -> str:
+        return tr(
             "CPU {cpu} · heap {heap:,} kB free · PSRAM {psram:,} kB free · Wi-Fi {rssi} dBm",
-            cpu=cpu,
+            cpu=" / ".join(f"{permille / 10:.0f} %" for permille in load.cpu_permille),
             heap=load.heap.free // 1024,
             psram=load.psram.free // 1024,
             rssi=load.rssi,
         )
-        return table

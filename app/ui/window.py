@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
@@ -71,27 +71,10 @@ from app.ui.load_view import LoadView, TasksView
 from app.ui.message_bar import MessageBar
 from app.ui.progress_bar import ProgressBar
 from app.ui.report import ReportDialog, report_text
+from app.ui.store import Forgetful, Store
 from app.ui.tasks import Tasks
 
 _DONE_STAYS_MS = 4000
-
-
-class Store(Protocol):
-    """Where the window keeps its sizes between runs."""
-
-    def read(self, key: str) -> bytes | None: ...
-
-    def write(self, key: str, value: bytes) -> None: ...
-
-
-class Forgetful:
-    """A store that keeps nothing."""
-
-    def read(self, key: str) -> bytes | None:
-        return None
-
-    def write(self, key: str, value: bytes) -> None:
-        return None
 
 
 class MainWindow(QMainWindow):
@@ -243,7 +226,10 @@ class MainWindow(QMainWindow):
         self.bar.show_state(*state.chip())
         self.bar.show_talking(state.talking)
         busy = bool(state.busy)
-        self.bar.allow(board=state.linked, busy=busy, startable=state.startable)
+        stoppable = state.busy == "demo" and state.talking
+        self.bar.allow(
+            board=state.linked, busy=busy, talk=state.startable and (stoppable or not busy)
+        )
         self.bar.ports.setEnabled(bool(state.ports) and not busy)
         self.chat.allow_typing(on=state.live)
         self.console.command.setEnabled(state.linked)
@@ -310,7 +296,7 @@ class MainWindow(QMainWindow):
         bar.install_asked.connect(self._install)
         bar.restart_asked.connect(self._restart)
         bar.start_asked.connect(self._start_talking)
-        bar.stop_asked.connect(lambda: self._send(Stop()))
+        bar.stop_asked.connect(self._stop_talking)
         self.chat.demo_asked.connect(self.start_demo)
         self.chat.say_entered.connect(lambda text: self._send(Say(text)))
         self.console.line_entered.connect(lambda line: self._send(Typed(line)))
@@ -350,6 +336,12 @@ class MainWindow(QMainWindow):
     @Slot()
     def _start_talking(self) -> None:
         self._work("", self._begin(), tr("Starting the conversation"))
+
+    @Slot()
+    def _stop_talking(self) -> None:
+        if self._state.busy == "demo":
+            self.tasks.cancel()
+        self._send(Stop())
 
     async def _begin(self) -> None:
         await self._tell_board(Start())

@@ -269,7 +269,8 @@ static void takes_nonsense_calmly(void) {
   world_say(
       world,
       "{\"type\":\"conversation.item.done\",\"previous_item_id\":\"x\",\"item\":{\"id\":\"x\",\"type\":\"odd\"}}");
-  CHECK(world->bad_lines == 0);
+  world_line(world, "stop");
+  CHECK(world_said(world, "left alone: 1\n") && world->bad_lines == 0);
 }
 
 void talk_tests(void) {

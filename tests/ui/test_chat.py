@@ -167,14 +167,14 @@ def test_typing(panel):
 def test_what_stands_before_the_first_word(panel):
     assert panel.pages.currentWidget() is panel.welcome
     panel.check_list(script.steps(3).items)
-    assert panel.pages.currentWidget() is panel.steps
+    assert panel.pages.currentWidget() is panel.steps_page
     assert not panel.strip.isVisible()
     tell(panel, *script.conversation())
     assert panel.pages.currentWidget() is panel.view
     assert panel.strip.isVisible()
     assert panel.strip.text_shown() == "3 of 15 steps · Firmware and settings written"
     panel.strip.click()
-    assert panel.pages.currentWidget() is panel.steps
+    assert panel.pages.currentWidget() is panel.steps_page
     panel.strip.click()
     assert panel.pages.currentWidget() is panel.view
 

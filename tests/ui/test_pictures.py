@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import ui_script as script
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QAbstractButton, QLabel
-from ui_desk import Desk, end, shoot
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
+from ui_desk import SHOTS, Desk, end, shoot
 
 from app.core import language
 from app.core.faults import Fault
@@ -111,3 +111,25 @@ def test_when_things_go_wrong(make, look):
     window.messages._messages[0].details.click()
     shoot(window, f"troubles-{look}")
     assert clipped(window) == []
+
+
+def test_the_report(make):
+    window = make("light", LARGE)
+    try:
+        raise RuntimeError("the answer had no sdp")
+    except RuntimeError as error:
+        window.show_report(error, "Starting the conversation")
+    assert window._report is not None
+    window._report.adjustSize()
+    QApplication.processEvents()
+    assert window._report.grab().save(str(SHOTS / "report.png"))
+    window._report.close()
+
+
+def test_the_list_of_steps_over_a_conversation(make):
+    window = make("dark", SMALL)
+    for event in script.demo():
+        window.handle(event)
+    window.feed.flush()
+    window.chat.strip.click()
+    shoot(window, "steps-dark")

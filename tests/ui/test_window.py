@@ -339,6 +339,21 @@ def test_a_bug_is_reported_once_and_names_no_key(ready, desk, turn):
     assert ready._report is None
 
 
+def test_stop_ends_a_demo_too(ready, desk, turn):
+    desk.gate = asyncio.Event()
+    ready.start_demo()
+    turn()
+    assert not ready.bar.talk.isEnabled()
+    tell(ready, *script.conversation())
+    desk.gate, gate = None, desk.gate
+    ready.bar.talk.click()
+    turn()
+    assert not gate.is_set()
+    assert isinstance(desk.closed_with, asyncio.CancelledError)
+    assert desk.asked == ["demo", Stop()]
+    assert ready.bar.install.isEnabled()
+
+
 # ---- messages
 
 

@@ -310,6 +310,7 @@ void parley_http_take(parley_core_t *core, const parley_event_t *event);
 
 void parley_talk_secret_body(parley_core_t *core, parley_writer_t *writer);
 void parley_talk_begin(parley_core_t *core, bool first);
+void parley_talk_end(parley_core_t *core);
 void parley_talk_say(parley_core_t *core, const char *text);
 void parley_talk_output(parley_core_t *core, const char *call, const char *output);
 void parley_talk_tick(parley_core_t *core);

@@ -154,7 +154,8 @@ static void finish(parley_core_t *core) {
 
 void parley_session_end(parley_core_t *core, parley_code_t code, parley_chars_t reason) {
   parley_session_t *session = &core->session;
-  bool was_steady = session->state == PARLEY_LIVE && core->now_ms - session->live_since_ms >= STEADY_MS;
+  bool is_live = session->state == PARLEY_LIVE;
+  bool was_steady = is_live && core->now_ms - session->live_since_ms >= STEADY_MS;
   if (!parley_session_move(core, PARLEY_MOVE_END)) {
     return; /* resting, or ending already */
   }
@@ -162,6 +163,9 @@ void parley_session_end(parley_core_t *core, parley_code_t code, parley_chars_t 
   session->then = session->was_live && parley_code_repaired(code) ? PARLEY_THEN_WAIT : PARLEY_THEN_IDLE;
   session->attempts = was_steady ? 0 : session->attempts;
   parley_session_log(core);
+  if (is_live) {
+    parley_talk_end(core);
+  }
   if (session->request != 0) {
     core->port->http_cancel(core->port->ctx, session->request);
     session->request = 0;

@@ -115,6 +115,15 @@ void parley_talk_begin(parley_core_t *core, bool first) {
   }
 }
 
+void parley_talk_end(parley_core_t *core) {
+  if (core->talk.unknown > 0) {
+    parley_writer_t *line = parley_log_begin(core, 'W');
+    parley_put(line, "events of unknown types, left alone: ");
+    parley_put_number(line, core->talk.unknown);
+    parley_log_end(core);
+  }
+}
+
 void parley_talk_say(parley_core_t *core, const char *text) {
   send_message(core, "user", "", parley_chars(text));
   parley_response_want(core);
