@@ -9,9 +9,9 @@ import pytest
 import ui_script as script
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, QRectF, QSettings
-from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSettings, Qt
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.events import FlashStage, FlashWrote, Stage
 from app.ui import icons, style
@@ -81,6 +81,19 @@ def _near(one: QColor, other: QColor) -> bool:
     )
 
 
+def point_at(widget: QWidget, at: QPoint) -> None:
+    """The pointer moves over `widget`. As an event: the display's own pointer is asynchronous."""
+    move = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(at),
+        QPointF(widget.mapToGlobal(at)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, move)
+
+
 def test_all_plots_share_one_cursor(qtbot, appearance):
     view = LoadView()
     qtbot.addWidget(view)
@@ -91,7 +104,7 @@ def test_all_plots_share_one_cursor(qtbot, appearance):
         view.take(event)
     view.catch_up()
     now = [plot.figures() for plot in view.plots]
-    QTest.mouseMove(view.heap, QPoint(40, 10))
+    point_at(view.heap, QPoint(40, 10))
     then = [plot.figures() for plot in view.plots]
     assert all(a != b for a, b in zip(now[:3], then[:3], strict=True))
     assert "ago" in view.heap.toolTip()
@@ -102,7 +115,7 @@ def test_all_plots_share_one_cursor(qtbot, appearance):
 def test_a_mark_is_told_where_it_happened(plot):
     curve = Curve("", [0.0, 60.0], [1.0, 1.0])
     plot.show_curves((curve,), [Mark(30.0, "Tool: OpenDoor")], 0.0, 60.0)
-    QTest.mouseMove(plot, QPoint(round(plot._x(30.0, plot._field())), 20))
+    point_at(plot, QPoint(round(plot._x(30.0, plot._field())), 20))
     assert "Tool: OpenDoor" in plot.toolTip()
 
 
