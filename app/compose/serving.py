@@ -16,20 +16,21 @@ from app.core.faults import Fault
 from app.core.language import tr
 
 
-async def until_interrupted() -> None:
-    """Returns at Ctrl-C or when the program is asked to end."""
+def interruption() -> asyncio.Event:
+    """Set by Ctrl-C, or when the program is asked to end; from now on neither ends it otherwise."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C ends asyncio.run by itself
             loop.add_signal_handler(name, ended.set)
-    await ended.wait()
+    return ended
 
 
 async def serve_realtime(*, port: int, fault: str) -> bool:
     """The realtime service on loopback until interrupted. Raises Fault when the port is taken."""
     from app.sim.service import Service
 
+    ended = interruption()
     console = Console(highlight=False)
 
     def tell(kind: str, told: dict[str, Any]) -> None:
@@ -51,7 +52,7 @@ async def serve_realtime(*, port: int, fault: str) -> bool:
     service.fault = fault
     console.print(f"base_url {service.base_url}")
     try:
-        await until_interrupted()
+        await ended.wait()
     finally:
         await service.stop()
     return True
@@ -75,6 +76,7 @@ async def serve_board(*, kind: places.BoardKind, url: str, flash: Path | None) -
     from app.sim.board import MAKES, VirtualBoard
     from app.sim.serve import serve_pty, serve_rfc2217
 
+    ended = interruption()
     kept = await asyncio.to_thread(_flash_of, flash, MAKES[kind].flash_bytes) if flash else None
     board = VirtualBoard("served", kind, flash=kept, cores=places.virtual_cores())
     board.power_on()
@@ -92,7 +94,7 @@ async def serve_board(*, kind: places.BoardKind, url: str, flash: Path | None) -
                 )
         with served:
             Console(highlight=False).print(served.url)
-            await until_interrupted()
+            await ended.wait()
     finally:
         await asyncio.to_thread(board.power_off)
         if flash:
