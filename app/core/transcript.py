@@ -7,11 +7,15 @@ predecessor, and behind that one's tool calls; without a known predecessor it st
 
 A changed row is a new object at the same place; a row that has to move is `Removed` and `Added`.
 Each change speaks of the rows as the changes before it left them, so a view applies them in turn.
+
+Rows are found by key, so that the ten-thousandth turn costs what the first did. A place is kept as
+the row's number plus all rows ever removed in front: new rows come at the end or close to it, and
+only those behind them are counted anew.
 """
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left, insort
 from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
@@ -36,9 +40,6 @@ from app.core.transcript_rows import (
     Key,
     Row,
     ToolRow,
-    jsonable,
-    markdown,
-    plain,
 )
 
 __all__ = [
@@ -54,9 +55,11 @@ __all__ = [
     "Transcript",
 ]
 
-MOST_ROWS = 5000
+MOST_ROWS = 32_000
+"""Ten thousand turns: what the user said, what was answered, and a tool call."""
 MOST_CHARACTERS = 100_000
-"""Of one bubble. The service ends an answer long before."""
+"""Of one text. The service ends an answer long before."""
+MOST_CHARACTERS_IN_ALL = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,15 @@ class Transcript:
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
+        self._gone = 0  # rows removed in front, ever
+        self._places: dict[Key, int] = {}  # of bubbles and tools: row + `_gone`
+        self._heirs: dict[Key, set[Key]] = {}  # bubbles that name the key as their predecessor
+        self._open: set[Key] = set()  # bubbles that wait for words or for silence
+        self._newest: dict[tuple[Source, Role], Key] = {}
+        self._latencies: list[int] = []  # sorted, as are the next
+        self._silences: list[int] = []
+        self._answers = 0
+        self._characters = 0
         self._live: dict[Source, bool] = {}
         self._session: dict[Source, int] = {}
         self._unnamed = 0
@@ -127,19 +139,18 @@ class Transcript:
                 self._session_is(event)
             case Boot(at=at, reset=reset) if self._live.get(Source.BOARD):
                 self._close(Divider(Source.BOARD, at, False, RESTARTED, reset))
-        while len(self._rows) > MOST_ROWS:
+        while len(self._rows) > MOST_ROWS or (
+            self._characters > MOST_CHARACTERS_IN_ALL and len(self._rows) > 1
+        ):
             self._remove(0)
         changes, self._changes = tuple(self._changes), []
         return changes
 
     def figures(self) -> Figures:
-        bubbles = [row for row in self._rows if isinstance(row, Bubble)]
-        latencies = [row.latency_ms for row in bubbles if row.latency_ms is not None]
-        silences = [row.silence_ms for row in bubbles if row.silence_ms is not None]
         return Figures(
-            sum(row.role is Role.ASSISTANT for row in bubbles),
-            *(_median(latencies), _p95(latencies)),
-            *(_median(silences), _p95(silences)),
+            self._answers,
+            *(_median(self._latencies), _p95(self._latencies)),
+            *(_median(self._silences), _p95(self._silences)),
         )
 
     # ---- what each event does
@@ -170,22 +181,24 @@ class Transcript:
                 latency_ms = event.ms if is_answer else None
                 bubble = replace(bubble, speaking=True, latency_ms=latency_ms)
             case TurnState.ENDED:
-                bubble = replace(bubble, speaking=False)
+                bubble = replace(bubble, speaking=False, until=event.at)
             case TurnState.INTERRUPTED:
                 silence_ms = event.ms if is_answer else None
-                bubble = replace(bubble, speaking=False, interrupted=True)
+                bubble = replace(bubble, speaking=False, interrupted=True, until=event.at)
                 bubble = replace(bubble, silence_ms=silence_ms, cut_ms=event.cut_ms)
         self._put(row, bubble)
 
     def _called(self, event: ToolCalled) -> None:
         row = self._tool(event)  # found when the answer overtook the call, or it came twice
         tool = self._tool_at(row)
-        self._put(row, replace(tool, name=event.name, arguments=event.arguments))
+        arguments = event.arguments[:MOST_CHARACTERS]
+        self._put(row, replace(tool, name=event.name, arguments=arguments))
 
     def _answered(self, event: ToolAnswered) -> None:
         row = self._tool(event)
         tool = self._tool_at(row)
-        self._put(row, replace(tool, ok=event.ok, output=event.output, ms=event.ms))
+        output = event.output[:MOST_CHARACTERS]
+        self._put(row, replace(tool, ok=event.ok, output=output, ms=event.ms))
 
     def _session_is(self, event: SessionIs) -> None:
         was_live = self._live.get(event.source, False)
@@ -205,9 +218,9 @@ class Transcript:
         """A session is over: nothing of it waits for more."""
         self._live[divider.source] = False
         session = self._session.get(divider.source, 0)
-        for row, old in enumerate(self._rows):
-            if isinstance(old, Bubble) and (old.source, old.session) == (divider.source, session):
-                self._put(row, replace(old, final=True, speaking=False))
+        waiting = [key for key in self._open if key[1:3] == (divider.source, session)]
+        for row in sorted(self._places[key] - self._gone for key in waiting):
+            self._put(row, replace(self._bubble_at(row), final=True, speaking=False))
         self._insert(len(self._rows), divider)
 
     # ---- places
@@ -227,7 +240,7 @@ class Transcript:
             return row
         bubble = replace(bubble, previous=previous)
         self._put(row, bubble)
-        before = self._find(("item", source, session, previous))
+        before = self._find(bubble.previous_key)
         if before is None or before == row or self._behind(before) == row:
             return row
         self._remove(row)
@@ -237,29 +250,23 @@ class Transcript:
 
     def _unnamed_item(self, source: Source, session: int, role: Role) -> str:
         """A name for words without an item: the role's newest bubble while it is open, or a new."""
-        for row in reversed(self._rows):
-            match row:
-                case Bubble(source=s, session=n, role=r) if (s, n, r) == (source, session, role):
-                    if row.item.startswith("?") and not row.final:
-                        return row.item
-                    break
+        newest = self._newest.get((source, role))
+        row = self._find(newest) if newest is not None and newest[2] == session else None
+        if row is not None:
+            bubble = self._bubble_at(row)
+            if bubble.item.startswith("?") and not bubble.final:
+                return bubble.item
         self._unnamed += 1
         return f"?{self._unnamed}"
 
     def _place(self, fresh: Bubble) -> int:
         """Where a new item belongs."""
-        kind, source, session, item = fresh.key
-        before = self._find((kind, source, session, fresh.previous)) if fresh.previous else None
+        before = self._find(fresh.previous_key) if fresh.previous else None
         if before is not None:
             return self._behind(before)
-        for row, other in enumerate(self._rows):
-            match other:
-                case Bubble(source=s, session=n, previous=p) if (s, n, p) == (
-                    source,
-                    session,
-                    item,
-                ):
-                    return row
+        heirs = self._heirs.get(fresh.key)
+        if heirs:
+            return min(self._places[key] for key in heirs) - self._gone
         return len(self._rows)
 
     def _tool(self, event: ToolCalled | ToolAnswered) -> int:
@@ -280,10 +287,8 @@ class Transcript:
         return row
 
     def _find(self, key: Key) -> int | None:
-        for row in range(len(self._rows) - 1, -1, -1):  # what changes is near the end
-            if self._rows[row].key == key:
-                return row
-        return None
+        place = self._places.get(key)
+        return None if place is None else place - self._gone
 
     def _bubble_at(self, row: int) -> Bubble:
         bubble = self._rows[row]
@@ -297,34 +302,73 @@ class Transcript:
 
     def _insert(self, row: int, new: Row) -> None:
         self._rows.insert(row, new)
+        self._number_from(row)
+        self._enter(new)
+        if isinstance(new, Bubble):
+            self._newest[new.source, new.role] = new.key
         self._changes.append(Added(row))
 
     def _remove(self, row: int) -> None:
+        old = self._rows[row]
         del self._rows[row]
+        self._leave(old)
+        self._places.pop(old.key, None)
+        if row == 0:
+            self._gone += 1
+        else:
+            self._number_from(row)
         self._changes.append(Removed(row))
 
     def _put(self, row: int, new: Row) -> None:
-        if self._rows[row] == new:
+        old = self._rows[row]
+        if old == new:
             return
         self._rows[row] = new
+        self._leave(old)
+        self._enter(new)
         if Added(row) not in self._changes[-1:] and Changed(row) not in self._changes[-1:]:
             self._changes.append(Changed(row))
 
-    # ---- as a document
+    # ---- what is known about the rows without looking at them
 
-    def to_text(self) -> str:
-        """Plain text, a line or paragraph for each row."""
-        return "".join(f"{plain(row)}\n" for row in self._rows)
+    def _number_from(self, row: int) -> None:
+        for place in range(row, len(self._rows)):
+            if not isinstance(self._rows[place], Divider):
+                self._places[self._rows[place].key] = place + self._gone
 
-    def to_markdown(self) -> str:
-        """Markdown; what people and services said is escaped."""
-        return "\n\n".join(markdown(row) for row in self._rows) + "\n"
+    def _enter(self, row: Row) -> None:
+        match row:
+            case Bubble():
+                self._characters += len(row.text)
+                self._answers += row.role is Role.ASSISTANT
+                if row.latency_ms is not None:
+                    insort(self._latencies, row.latency_ms)
+                if row.silence_ms is not None:
+                    insort(self._silences, row.silence_ms)
+                if row.previous:
+                    self._heirs.setdefault(row.previous_key, set()).add(row.key)
+                if row.speaking or not row.final:
+                    self._open.add(row.key)
+            case ToolRow():
+                self._characters += len(row.arguments) + len(row.output)
 
-    def to_json(self) -> str:
-        """A JSON array with one object for each row: its fields, and `row`, its kind."""
-        return (
-            json.dumps([jsonable(row) for row in self._rows], indent=2, ensure_ascii=False) + "\n"
-        )
+    def _leave(self, row: Row) -> None:
+        match row:
+            case Bubble():
+                self._characters -= len(row.text)
+                self._answers -= row.role is Role.ASSISTANT
+                if row.latency_ms is not None:
+                    del self._latencies[bisect_left(self._latencies, row.latency_ms)]
+                if row.silence_ms is not None:
+                    del self._silences[bisect_left(self._silences, row.silence_ms)]
+                if row.previous:
+                    heirs = self._heirs[row.previous_key]
+                    heirs.discard(row.key)
+                    if not heirs:
+                        del self._heirs[row.previous_key]
+                self._open.discard(row.key)
+            case ToolRow():
+                self._characters -= len(row.arguments) + len(row.output)
 
 
 def _median(values: list[int]) -> int | None:
@@ -332,5 +376,5 @@ def _median(values: list[int]) -> int | None:
 
 
 def _p95(values: list[int]) -> int | None:
-    """Nearest rank: a value that was measured."""
-    return sorted(values)[ceil(0.95 * len(values)) - 1] if values else None
+    """Nearest rank of sorted values: one that was measured."""
+    return values[ceil(0.95 * len(values)) - 1] if values else None

@@ -1,8 +1,8 @@
-"""Rows of a conversation, and how each reads as a document."""
+"""Rows of a conversation."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from app.core.events import Role, Source
 from app.core.language import tr
@@ -19,7 +19,7 @@ class Bubble:
     `final`: the text is complete. `spoken`: a turn of sound was told for it; a user's bubble
     without one was typed. `latency_ms`: from the end of the user's speech to the first sound.
     `silence_ms`: from the user's first sound to silence when interrupted; `cut_ms`: how much had
-    been heard then.
+    been heard then. `until`: when its sound ended.
     """
 
     source: Source
@@ -34,6 +34,7 @@ class Bubble:
     latency_ms: int | None = None
     silence_ms: int | None = None
     cut_ms: int | None = None
+    until: float | None = None
     previous: str = ""
     session: int = 0
     next_part: int = 1
@@ -41,6 +42,10 @@ class Bubble:
     @property
     def key(self) -> Key:
         return ("item", self.source, self.session, self.item)
+
+    @property
+    def previous_key(self) -> Key:
+        return ("item", self.source, self.session, self.previous)
 
     @property
     def typed(self) -> bool:
@@ -88,53 +93,3 @@ class Divider:
 
 
 Row = Bubble | ToolRow | Divider
-
-
-def jsonable(row: Row) -> dict[str, object]:
-    """The row's fields, and `row`, its kind: words, tool or session."""
-    names = {Bubble: "words", ToolRow: "tool", Divider: "session"}
-    return {"row": names[type(row)], **asdict(row)}
-
-
-def _speaker(bubble: Bubble) -> str:
-    return tr("You") if bubble.role is Role.USER else tr("Parley")
-
-
-def _remark(bubble: Bubble) -> str:
-    if bubble.interrupted:
-        return tr(" (interrupted)")
-    return tr(" (typed)") if bubble.typed else ""
-
-
-def _result(tool: ToolRow) -> str:
-    if tool.ok is None:
-        return tr("no answer yet")
-    return tool.output if tool.ok else tr("failed: {output}", output=tool.output)
-
-
-def plain(row: Row) -> str:
-    """The row as plain text."""
-    match row:
-        case Bubble():
-            return f"{_speaker(row)}{_remark(row)}: {row.text}"
-        case ToolRow():
-            return f"  {row.name} {row.arguments} → {_result(row)} ({row.ms} ms)"
-        case Divider():
-            return f"--- {row.text} ---"
-
-
-def markdown(row: Row) -> str:
-    """The row as Markdown, all signs of Markdown in it escaped."""
-    match row:
-        case Bubble():
-            return f"**{_speaker(row)}**{_remark(row)}: {_escaped(row.text)}"
-        case ToolRow():
-            told = f"{row.name} {row.arguments} → {_result(row)} ({row.ms} ms)"
-            return f"> {_escaped(told)}"
-        case Divider():
-            return f"---\n\n*{_escaped(row.text)}*"
-
-
-def _escaped(text: str) -> str:
-    marks = r"\`*_{}[]<>#+-|!~&"
-    return "".join(f"\\{char}" if char in marks else char for char in " ".join(text.split()))

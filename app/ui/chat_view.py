@@ -25,6 +25,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QMenu
 
+from app.core import export
 from app.core.language import tr
 from app.core.transcript import (
     Added,
@@ -307,7 +308,7 @@ class ChatView(QAbstractScrollArea):
 
     @Slot()
     def copy_all(self) -> None:
-        QGuiApplication.clipboard().setText(self._transcript.to_text())
+        QGuiApplication.clipboard().setText(export.text(self._transcript.rows))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self._current = self._row_at(event.pos())
