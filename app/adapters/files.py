@@ -86,6 +86,18 @@ def save_settings(path: Path, values: Mapping[str, Any]) -> None:
         ) from error
 
 
+def save(path: Path, content: bytes) -> None:
+    """Write a file the user asked for, whole or not at all. Raises Fault when the disk refuses."""
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise Fault(
+            tr("The file could not be saved."),
+            tr("Check that there is room on the disk and that you may write to {path}.", path=path),
+            repr(error),
+        ) from error
+
+
 def _replace(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
     try:

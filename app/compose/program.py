@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
-from app.adapters import discovery, journal
+from app.adapters import discovery, files, journal
 from app.adapters.board import Board
+from app.adapters.console_log import ConsoleLog
 from app.adapters.nvs_image import nvs_image
+from app.adapters.threads import in_thread
 from app.compose import bundles, places
 from app.compose.moments import Moments
 from app.compose.places import BoardKind
 from app.compose.world import World, now
 from app.core import provision
 from app.core.bundle import Bundle
-from app.core.events import Boot, Command, Event, PortsAre, Tell
+from app.core.console import Console
+from app.core.events import Boot, Command, Event, LogIs, PortsAre, Tell
+from app.core.export import console_line
 from app.core.faults import Fault
 from app.core.language import tr
 from app.core.secret import Secret
 from app.core.settings import Settings, nvs_rows
+from app.core.wall_clock import WallClock
+from app.core.wire import mirror
 
 
 class Program:
@@ -28,13 +38,22 @@ class Program:
     """
 
     def __init__(self, tell: Tell, *, kind: BoardKind = "korvo2") -> None:
+        self.clock = WallClock(time.time() - now())
+        self._log: ConsoleLog | None = None
+        self._console = Console(most_entries=64)  # what a log will say of an event
         self.moments = Moments(tell)
-        self._tell = self.moments.tell
+        self._tell = self._told
         self.world = World(kind=kind, changed=self.moments.wake)
         self.board = Board(self._tell)
         self.port = ""
         self._ports = PortsAre((self.world.port,))
         self._watch: asyncio.Task[None] | None = None
+
+    def _told(self, event: Event) -> None:
+        self.moments.tell(event)
+        first = self._console.end
+        if self._console.apply(event):
+            self._log_new(first)
 
     async def list_ports(self) -> None:
         """Tell the ports that are there, and each change of them until `close`."""
@@ -57,6 +76,7 @@ class Program:
             await asyncio.gather(self._watch, return_exceptions=True)
             self._watch = None
         await self.board.close()
+        await self._end_log()
         await self.world.stop()
 
     async def choose(self, port: str) -> None:
@@ -82,7 +102,37 @@ class Program:
         await self.board.restart()
 
     async def send(self, command: Command) -> None:
+        first = self._console.end
+        self._console.sent(mirror(command), now())
+        self._log_new(first)
         await self.board.send(command)
+
+    async def save(self, name: str, content: Callable[[], bytes]) -> None:
+        await in_thread(lambda: files.save(Path(name), content()), name="save")
+
+    async def log_console(self, name: str) -> None:
+        await self._end_log()
+        if name:
+            loop = asyncio.get_running_loop()
+
+            def failed(reason: str) -> None:
+                with suppress(RuntimeError):  # the loop has ended: nobody wants to know any more
+                    loop.call_soon_threadsafe(self._tell, LogIs(now(), "", reason))
+
+            self._log = ConsoleLog(Path(name), failed)
+            self._tell(LogIs(now(), name))
+
+    async def _end_log(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            await in_thread(log.close, name="log")
+            self._tell(LogIs(now(), ""))
+
+    def _log_new(self, first: int) -> None:
+        """Entries from `first` on go to the log, if there is one."""
+        if self._log is not None:
+            for index in range(first, self._console.end):
+                self._log.write(console_line(self._console[index], self.clock))
 
 
 def read_virtual_bundle() -> Bundle:

@@ -133,6 +133,15 @@ class RecordUnknown:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LogIs:
+    """The console is written to `path` from now on; empty: no longer, on trouble for `reason`."""
+
+    at: float
+    path: str
+    reason: str = ""
+
+
 # ---- what the board tells
 
 
@@ -490,7 +499,7 @@ class Typed:
 
 
 Link = PortsAre | LinkOpened | LinkClosed
-Console = ConsoleLine | WireGarbled | RecordsLost | RecordUnknown
+Console = ConsoleLine | WireGarbled | RecordsLost | RecordUnknown | LogIs
 Told = (
     Boot
     | WifiIs

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from app.core.console import Entry, EntryKind
 from app.core.events import Role
 from app.core.language import tr
 from app.core.transcript_rows import Bubble, Divider, Row, ToolRow
@@ -201,6 +202,27 @@ def _clock(ms: int, mark: str) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{ms:03}"
+
+
+# ---- the console
+
+
+_SIGNS = {
+    EntryKind.SENT: "> ",
+    EntryKind.NOTE: "-- ",
+    EntryKind.LOST: "!! ",
+    EntryKind.GARBLED: "?? ",
+}
+
+
+def console_line(entry: Entry, clock: WallClock) -> str:
+    """One line: when it arrived, a sign for what is not the board's own text, and the text."""
+    return f"{clock.fine_time(entry.at)} {_SIGNS.get(entry.kind, '')}{entry.plain}"
+
+
+def console_text(entries: Iterable[Entry], clock: WallClock) -> str:
+    """The console as a file."""
+    return "".join(f"{console_line(entry, clock)}\n" for entry in entries)
 
 
 # ---- names of files

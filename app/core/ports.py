@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from app.core.bundle import FlashPart
@@ -37,3 +38,9 @@ class Actions(Protocol):
 
     async def demo(self) -> None:
         """The whole job on the virtual board."""
+
+    async def save(self, name: str, content: Callable[[], bytes]) -> None:
+        """Write what `content` makes, in a thread, to the file `name`, which the user chose."""
+
+    async def log_console(self, name: str) -> None:
+        """Write the console to the file `name` from now on, in pieces; empty: no longer."""

@@ -3,123 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
-from app.core.events import CheckItem, SessionIs, Turn
+from app.core.events import CheckItem, SessionIs, Turn, UsageIs
 from app.core.language import tr
-from app.core.transcript import Transcript
-from app.ui import icons, style
+from app.core.tokens import Tokens
+from app.core.transcript import Bubble, Transcript
+from app.core.wall_clock import WallClock
+from app.ui.chat_buttons import CaptionsButton, SaveButton
 from app.ui.chat_rows import seconds
 from app.ui.chat_view import ChatView
-from app.ui.controls import Button, Card, IconButton, label
+from app.ui.controls import Card, Elided, IconButton
+from app.ui.search_line import Search
 from app.ui.steps_view import StepsStrip, StepsView
+from app.ui.welcome import Welcome
 
 
-class Emblem(QWidget):
-    """The program's sign, large."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(QSize(72, 72))
-        self.setAccessibleName("Parley")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        look = style.theme()
-        painter = QPainter(self)
-        icons.draw_mark(
-            painter, QRectF(4, 4, 64, 64), QColor(look.accent), QColor(look.accent_soft)
-        )
-        painter.end()
-
-
-class Welcome(QWidget):
-    """What stands where the conversation will be: the next thing to do.
-
-    Signals: demo_asked.
-    """
-
-    demo_asked = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title = label()
-        self.title.setFont(style.body_font(steps=4, bold=True))
-        self.text = label(role="muted")
-        self.text.setWordWrap(True)
-        self.text.setMaximumWidth(430)
-        self.demo = Button(
-            "play",
-            tr("Try the &virtual board"),
-            tr("Nothing to plug in, no account: a board and a service inside this computer"),
-            "Ctrl+D",
-            primary=True,
-        )
-        self.demo.setShortcut("Ctrl+D")
-        self.demo.clicked.connect(self.demo_asked)
-        for words in (self.title, self.text):
-            words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        rows = QVBoxLayout(self)
-        rows.setSpacing(style.GAP)
-        rows.addStretch(2)
-        middle = Qt.AlignmentFlag.AlignHCenter
-        rows.addWidget(Emblem(), 0, middle)
-        rows.addWidget(self.title)
-        line = QHBoxLayout()
-        line.addStretch(1)
-        line.addWidget(self.text, 4)
-        line.addStretch(1)
-        rows.addLayout(line)
-        rows.addSpacing(4)
-        rows.addWidget(self.demo, 0, middle)
-        rows.addStretch(3)
-        self.show_first()
-
-    def show_first(self) -> None:
-        """No board yet."""
-        self.title.setText(tr("Plug a board in, or try the virtual board"))
-        self.text.setText(
-            tr(
-                "An ESP32-S3 board appears in the list above as soon as its cable is in. "
-                "The virtual board needs no cable and no account."
-            )
-        )
-        self.demo.show()
-
-    def show_next(self, title: str, text: str) -> None:
-        """A board is there: what comes next."""
-        self.title.setText(title)
-        self.text.setText(text)
-        self.demo.hide()
+def tokens_text(tokens: Tokens) -> str:
+    """Sums in words: what came in, what went out, text and sound apart."""
+    return tr(
+        "Tokens: {total}. Heard: {input_audio} sound, {input_text} text, {cached} of it known "
+        "already. Said: {output_audio} sound, {output_text} text.",
+        total=f"{tokens.total:,}",
+        input_audio=f"{tokens.input_audio:,}",
+        input_text=f"{tokens.input_text:,}",
+        cached=f"{tokens.cached:,}",
+        output_audio=f"{tokens.output_audio:,}",
+        output_text=f"{tokens.output_text:,}",
+    )
 
 
 class ChatPanel(Card):
-    """Signals: say_entered(str), demo_asked."""
+    """Signals: say_entered(str), demo_asked, save_asked(form), a Document."""
 
     say_entered = Signal(str)
     demo_asked = Signal()
+    save_asked = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, clock: WallClock | None = None) -> None:
         super().__init__(tr("Conversation"))
+        self.clock = clock or WallClock()
         self.transcript = Transcript()
+        self.tokens = Tokens()
         self.view = ChatView(self.transcript)
         self.welcome = Welcome()
         self.steps = StepsView()
         self.strip = StepsStrip()
-        self.figures = label(role="muted")
-        self.figures.setToolTip(
-            tr("From the end of your words to the first sound of the answer, on the board")
-        )
+        self.figures = Elided(role="muted")
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.search = Search(tr("Find a text in the conversation"))
+        self.times = IconButton("clock", tr("Show times"), toggles=True)
+        self.captions = CaptionsButton(self._newest_words)
+        self.saving = SaveButton()
         self.newest = IconButton("follow", tr("Go to the newest words"), "End")
         self.newest.hide()
         self.line = QLineEdit()
@@ -134,14 +79,21 @@ class ChatPanel(Card):
         self.line.returnPressed.connect(self._say)
         self.send.clicked.connect(self._say)
         self.welcome.demo_asked.connect(self.demo_asked)
+        self.search.typed.connect(self._search_typed)
+        self.search.stepped.connect(self._search_stepped)
+        self.search.closed.connect(self.view.setFocus)
+        self.search.opener.toggled.connect(lambda on: self.figures.setVisible(not on))
+        self.times.toggled.connect(self._show_times)
+        self.saving.save_asked.connect(self.save_asked)
         self.allow_typing(on=False)
 
     def _arrange(self) -> None:
         self.body.setContentsMargins(0, 10, 0, 10)
         self.head.setContentsMargins(14, 0, 10, 0)
-        self.head.addStretch(1)
-        self.head.addWidget(self.figures)
-        self.head.addWidget(self.newest)
+        self.head.addWidget(self.figures, 1)
+        tools = (self.newest, *self.search.widgets, self.times, self.captions, self.saving)
+        for widget in tools:
+            self.head.addWidget(widget)
         self.pages = QStackedWidget()
         self.steps_page = QScrollArea()
         self.steps_page.setWidget(self.steps)
@@ -160,14 +112,17 @@ class ChatPanel(Card):
         below.addWidget(self.line, 1)
         below.addWidget(self.send)
         self.body.addLayout(below)
-        QWidget.setTabOrder(self.strip, self.welcome.demo)
-        QWidget.setTabOrder(self.welcome.demo, self.view)
-        QWidget.setTabOrder(self.view, self.line)
-        QWidget.setTabOrder(self.line, self.send)
+        order: list[QWidget] = [*tools, self.strip, self.welcome.demo, self.view]
+        for before, after in pairwise([*order, self.line, self.send]):
+            QWidget.setTabOrder(before, after)
 
     # ---- what the window tells
 
     def take(self, event: object) -> None:
+        if isinstance(event, UsageIs):
+            self.tokens = self.tokens.after(event)
+            self._dirty = self._figures_dirty = True
+            return
         changes = self.transcript.apply(event)  # type: ignore[arg-type]
         if changes:
             self._dirty = True
@@ -182,6 +137,7 @@ class ChatPanel(Card):
         self._dirty = False
         self._show_page()
         self.view.catch_up()
+        self.captions.catch_up()
         if self._figures_dirty:
             self._figures_dirty = False
             self._show_figures()
@@ -211,20 +167,63 @@ class ChatPanel(Card):
 
     def _show_figures(self) -> None:
         figures = self.transcript.figures()
-        if figures.latency_median_ms is None or figures.latency_p95_ms is None:
-            self.figures.setText("")
-            return
-        if figures.latency_median_ms == figures.latency_p95_ms:
-            median = seconds(figures.latency_median_ms)
-            self.figures.setText(tr("answers after {median}", median=median))
-            return
-        self.figures.setText(
-            tr(
-                "answers after {median}, 95 % within {p95}",
-                median=seconds(figures.latency_median_ms),
-                p95=seconds(figures.latency_p95_ms),
+        short, whole = [], []
+        if figures.latency_median_ms is not None and figures.latency_p95_ms is not None:
+            median, p95 = seconds(figures.latency_median_ms), seconds(figures.latency_p95_ms)
+            short.append(
+                tr("answers after {median}", median=median)
+                if median == p95
+                else tr("answers after {median}, 95 % within {p95}", median=median, p95=p95)
             )
-        )
+            whole.append(
+                tr(
+                    "From the end of your words to the first sound of the answer, on the board: "
+                    "median {median}, 95 % within {p95}",
+                    median=median,
+                    p95=p95,
+                )
+            )
+        if figures.silence_median_ms is not None and figures.silence_p95_ms is not None:
+            median, p95 = seconds(figures.silence_median_ms), seconds(figures.silence_p95_ms)
+            short.append(tr("silent after {median}", median=median))
+            whole.append(
+                tr(
+                    "From your first word to silence when you interrupt: "
+                    "median {median}, 95 % within {p95}",
+                    median=median,
+                    p95=p95,
+                )
+            )
+        if self.tokens.responses:
+            whole.append(tokens_text(self.tokens))
+        self.figures.setText(" · ".join(short) or self._count_text())
+        self.figures.setToolTip("\n".join(whole))
+
+    def _count_text(self) -> str:
+        return tr("{count} tokens", count=f"{self.tokens.total:,}") if self.tokens.total else ""
+
+    @Slot(str)
+    def _search_typed(self, text: str) -> None:
+        self.search.show_found(0, self.view.search_for(text))
+
+    @Slot(str, bool)
+    def _search_stepped(self, text: str, backwards: bool) -> None:
+        self.search.show_found(*self.view.go_to_match(backwards=backwards))
+
+    @Slot(bool)
+    def _show_times(self, on: bool) -> None:
+        self.view.show_times(self.clock.time if on else None)
+
+    def _newest_words(self) -> tuple[Bubble, ...]:
+        """The last two bubbles with words in them, for the captions."""
+        found: list[Bubble] = []
+        for row in range(len(self.transcript) - 1, max(-1, len(self.transcript) - 30), -1):
+            match self.transcript[row]:
+                case Bubble() as bubble if bubble.text:
+                    found.append(bubble)
+            if len(found) == 2:
+                break
+        return tuple(reversed(found))
 
     @Slot(bool)
     def _following(self, on: bool) -> None:

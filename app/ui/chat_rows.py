@@ -7,6 +7,8 @@ and thrown away when it is far off. Heights of rows never seen are guessed by `g
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from typing import Protocol
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -17,6 +19,7 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPen,
+    QTextCharFormat,
     QTextLayout,
     QTextOption,
 )
@@ -35,12 +38,28 @@ _TOOL_GAP = 6
 MOST_SHOWN = 12_000
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What stands out in a row: what is searched for, and the characters that are selected."""
+
+    pattern: re.Pattern[str] | None = None
+    selected: tuple[int, int] | None = None
+
+
 class Laid(Protocol):
     """A row ready to be painted: `height` includes the gap below it."""
 
     height: float
 
-    def paint(self, painter: QPainter, y: float, width: float, *, chosen: bool) -> None: ...
+    def paint(
+        self, painter: QPainter, y: float, width: float, *, chosen: bool, marked: Marked
+    ) -> None: ...
+
+    def character_at(self, at: QPointF, y: float, width: float) -> int | None:
+        """The character of the row's text nearest to `at`, when the row stands at `y`."""
+
+
+_PLAIN = Marked()
 
 
 class Paragraph:
@@ -49,6 +68,7 @@ class Paragraph:
     def __init__(self, text: str, font: QFont, width: float) -> None:
         if len(text) > MOST_SHOWN:
             text = text[:MOST_SHOWN] + " …"
+        self._text = text
         self._layout = QTextLayout(text.replace("\n", "\u2028"), font)
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -65,20 +85,59 @@ class Paragraph:
             line = self._layout.createLine()
         self._layout.endLayout()
 
-    def paint(self, painter: QPainter, x: float, y: float, colour: QColor) -> None:
+    def paint(
+        self, painter: QPainter, x: float, y: float, colour: QColor, marked: Marked = _PLAIN
+    ) -> None:
         painter.setPen(colour)
-        self._layout.draw(painter, QPointF(x, y))
+        self._layout.draw(painter, QPointF(x, y), self._formats(marked))
+
+    def _formats(self, marked: Marked) -> list[QTextLayout.FormatRange]:
+        look = style.theme()
+        formats = []
+        if marked.pattern is not None:
+            for found in marked.pattern.finditer(self._text):
+                back, front = QColor(look.warning_soft), QColor(look.warning)
+                formats.append(self._format(*found.span(), back, front))
+        if marked.selected is not None:
+            front = QColor(look.accent_text)
+            formats.append(self._format(*marked.selected, QColor(look.accent_hover), front))
+        return formats
+
+    def _format(self, start: int, end: int, back: QColor, front: QColor) -> QTextLayout.FormatRange:
+        made = QTextLayout.FormatRange()
+        made.start = _units(self._text[:start])
+        made.length = _units(self._text[start:end])
+        form = QTextCharFormat()
+        form.setBackground(back)
+        form.setForeground(front)
+        made.format = form
+        return made
+
+    def character_at(self, x: float, y: float) -> int:
+        """The place between characters nearest to a point, counted from the paragraph's corner."""
+        lines = [self._layout.lineAt(number) for number in range(self._layout.lineCount())]
+        if not lines:
+            return 0
+        line = next((line for line in lines if y < line.y() + line.height()), lines[-1])
+        units = line.xToCursor(x)
+        before = self._text.encode("utf-16-le", "surrogatepass")[: 2 * units]
+        return len(before.decode("utf-16-le", "surrogatepass"))
 
 
-def lay(row: Row, width: float) -> Laid:
-    """The row broken into lines for a view of this width."""
+def _units(text: str) -> int:
+    """Length of a text as Qt counts: characters beyond the first plane are two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def lay(row: Row, width: float, time: str = "") -> Laid:
+    """The row broken into lines for a view of this width; `time` says when it began."""
     match row:
         case Bubble():
-            return LaidBubble(row, width)
+            return LaidBubble(row, width, time)
         case ToolRow():
-            return LaidTool(row, width)
+            return LaidTool(row, width, time)
         case Divider():
-            return LaidDivider(row, width)
+            return LaidDivider(row, width, time)
 
 
 def guess_height(row: Row, width: float) -> float:
@@ -103,8 +162,9 @@ def seconds(ms: int) -> str:
 class LaidBubble:
     """What someone said: the user at the right, the assistant at the left."""
 
-    def __init__(self, row: Bubble, width: float) -> None:
+    def __init__(self, row: Bubble, width: float, time: str) -> None:
         self._row = row
+        self._time = time
         self._is_user = row.role is Role.USER
         room = _bubble_width(width)
         self._waiting = not row.text
@@ -124,7 +184,7 @@ class LaidBubble:
 
     def _remarks(self) -> str:
         row = self._row
-        parts = []
+        parts = [self._time] if self._time else []
         if row.source is Source.DESKTOP:
             parts.append(tr("at the computer"))
         if row.typed:
@@ -145,10 +205,19 @@ class LaidBubble:
     def _cut_width(self) -> float:
         return QFontMetricsF(self._small).horizontalAdvance(self._cut_text()) + 50
 
-    def paint(self, painter: QPainter, y: float, width: float, *, chosen: bool) -> None:
+    def _left(self, width: float) -> float:
+        return width - _SIDE - self._box.width() if self._is_user else _SIDE
+
+    def character_at(self, at: QPointF, y: float, width: float) -> int | None:
+        if self._waiting:
+            return None
+        return self._words.character_at(at.x() - self._left(width) - _PAD_X, at.y() - y - _PAD_Y)
+
+    def paint(
+        self, painter: QPainter, y: float, width: float, *, chosen: bool, marked: Marked
+    ) -> None:
         look = style.theme()
-        left = width - _SIDE - self._box.width() if self._is_user else _SIDE
-        box = self._box.translated(left, y)
+        box = self._box.translated(self._left(width), y)
         back = QColor(look.bubble_user if self._is_user else look.bubble_other)
         front = QColor(look.bubble_user_text if self._is_user else look.text)
         painter.setPen(QPen(QColor(look.accent), 2) if chosen else Qt.PenStyle.NoPen)
@@ -156,7 +225,7 @@ class LaidBubble:
         painter.drawPath(_bubble_path(box, is_user=self._is_user))
         if self._waiting:
             front.setAlpha(170)
-        self._words.paint(painter, box.left() + _PAD_X, box.top() + _PAD_Y, front)
+        self._words.paint(painter, box.left() + _PAD_X, box.top() + _PAD_Y, front, marked)
         if self._row.interrupted:
             self._paint_cut(painter, box, front)
         if self._foot:
@@ -208,8 +277,9 @@ def tidy_json(text: str) -> str:
 class LaidTool:
     """A tool call as a card: name, arguments, what came back, how long it took."""
 
-    def __init__(self, row: ToolRow, width: float) -> None:
+    def __init__(self, row: ToolRow, width: float, time: str) -> None:
         self._row = row
+        self._time = time
         room = _bubble_width(width) - 28
         small, fixed = style.body_font(steps=-1), style.fixed_font(steps=-1.5)
         self._name_font = style.body_font(steps=-0.5, bold=True)
@@ -235,12 +305,16 @@ class LaidTool:
         self.height = self._box.height() + GAP
 
     def _state(self) -> str:
-        if self._row.ok is None:
-            return tr("running")
-        word = tr("done") if self._row.ok else tr("failed")
-        return f"{word} · {seconds(self._row.ms)}" if self._row.ms else word
+        words = {None: tr("running"), True: tr("done"), False: tr("failed")}
+        parts = [self._time, words[self._row.ok], seconds(self._row.ms) if self._row.ms else ""]
+        return " · ".join(part for part in parts if part)
 
-    def paint(self, painter: QPainter, y: float, width: float, *, chosen: bool) -> None:
+    def character_at(self, at: QPointF, y: float, width: float) -> int | None:
+        return None
+
+    def paint(
+        self, painter: QPainter, y: float, width: float, *, chosen: bool, marked: Marked
+    ) -> None:
         look = style.theme()
         row = self._row
         box = self._box.translated(_SIDE, y)
@@ -259,33 +333,41 @@ class LaidTool:
         painter.setPen(QColor(tone))
         painter.drawText(name, middle | Qt.AlignmentFlag.AlignRight, self._state())
         top += self._name_height
-        self._arguments.paint(painter, left, top, QColor(look.muted))
+        marked = Marked(marked.pattern)
+        self._arguments.paint(painter, left, top, QColor(look.muted), marked)
         if self._output is not None:
             top += self._arguments.height + 3
             painter.setPen(QColor(tone))
             painter.drawText(QRectF(left, top, 20, 18), Qt.AlignmentFlag.AlignLeft, "→")
             front = QColor(look.text if row.ok else look.bad)
-            self._output.paint(painter, left + 20, top, front)
+            self._output.paint(painter, left + 20, top, front, marked)
 
 
 class LaidDivider:
     """Between sessions: a line with what happened in its middle."""
 
-    def __init__(self, row: Divider, width: float) -> None:
+    def __init__(self, row: Divider, width: float, time: str) -> None:
         self._row = row
         self._font = style.body_font(steps=-1)
         self._failed = row.code not in ("", "stopped")
         text = row.text
         if row.source is Source.DESKTOP:
             text = tr("{words} (at the computer)", words=text)
+        if time:
+            text = f"{time} · {text}"
         self._words = Paragraph(text, self._font, max(80.0, width - 2 * _SIDE - 80))
         self.height = self._words.height + 10 + GAP
 
-    def paint(self, painter: QPainter, y: float, width: float, *, chosen: bool) -> None:
+    def character_at(self, at: QPointF, y: float, width: float) -> int | None:
+        return None
+
+    def paint(
+        self, painter: QPainter, y: float, width: float, *, chosen: bool, marked: Marked
+    ) -> None:
         look = style.theme()
         front = QColor(look.bad if self._failed else look.muted)
         left = (width - self._words.width) / 2
-        self._words.paint(painter, left, y + 5, front)
+        self._words.paint(painter, left, y + 5, front, marked)
         painter.setPen(QPen(QColor(look.accent if chosen else look.border), 1))
         middle = y + 5 + self._words.height / 2
         painter.drawLine(QPointF(_SIDE, middle), QPointF(left - 12, middle))

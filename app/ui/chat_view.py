@@ -1,250 +1,41 @@
-"""The conversation as a scroll area that lays out only what is in sight.
-
-A stock list view asks for the height of every row whenever one is added; with thousands of turns
-that is a stall at each word. Here rows out of sight have a guessed height, and the place of the
-view is a row and a distance below its top, so a wrong guess moves the scroll bar, never the text.
-"""
+"""The conversation under keyboard, mouse and clipboard: choose a row, select in it, search."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from itertools import accumulate
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import replace
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QPointF, Qt, Slot
 from PySide6.QtGui import (
     QAction,
-    QColor,
     QContextMenuEvent,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QMenu
+from PySide6.QtWidgets import QMenu
 
 from app.core import export
 from app.core.language import tr
-from app.core.transcript import (
-    Added,
-    Bubble,
-    Change,
-    Changed,
-    Divider,
-    Removed,
-    ToolRow,
-    Transcript,
-)
-from app.ui import style
-from app.ui.chat_rows import Laid, guess_height, lay
+from app.core.transcript import Bubble, Divider, ToolRow, Transcript
+from app.ui.chat_scroll import ChatScroll, Selected
 
-_TOP = 12.0
-_STEP = 48
-# Laid rows kept while they are out of sight; each holds its broken lines.
-_MOST_LAID = 400
+_WORD = re.compile(r"\w+|\W")
 
 
-class ChatView(QAbstractScrollArea):
-    """Shows a transcript; it stays at the newest row until the user scrolls up.
-
-    Signals:
-        following_changed(bool): whether new rows stay in sight.
-    """
-
-    following_changed = Signal(bool)
+class ChatView(ChatScroll):
+    """Shows a transcript and lets one read, search and copy it."""
 
     def __init__(self, transcript: Transcript) -> None:
-        super().__init__()
-        self._transcript = transcript
-        self._heights: list[float] = []
-        self._laid: list[Laid | None] = []
-        self._laid_count = 0
-        self._ends: list[float] = []
-        self._anchor = 0
-        self._below = 0.0
-        self._following = True
-        self._current: int | None = None
-        self._value = 0
-        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(tr("Conversation"))
-        self.verticalScrollBar().setSingleStep(_STEP)
-        self.verticalScrollBar().valueChanged.connect(self._scrolled)
+        super().__init__(transcript)
+        self.viewport().setCursor(Qt.CursorShape.IBeamCursor)
         self._copy_row = QAction(tr("Copy"), self)
         self._copy_row.triggered.connect(self.copy_row)
         self._copy_all = QAction(tr("Copy the whole conversation"), self)
         self._copy_all.triggered.connect(self.copy_all)
         self.addActions([self._copy_row, self._copy_all])
-
-    # ---- what the panel tells
-
-    def take(self, changes: tuple[Change, ...]) -> None:
-        """Rows changed, in the transcript's order; painted at the end of the batch."""
-        for change in changes:
-            row = change.row
-            match change:
-                case Added():
-                    self._heights.insert(row, 0.0)
-                    self._laid.insert(row, None)
-                    self._anchor += row < self._anchor
-                    if self._current is not None:
-                        self._current += row <= self._current
-                case Changed():
-                    self._laid[row] = None
-                    self._heights[row] = 0.0
-                case Removed():
-                    del self._heights[row], self._laid[row]
-                    self._anchor = max(0, self._anchor - (row < self._anchor))
-                    if self._current is not None:
-                        self._current -= row < self._current
-
-    def catch_up(self) -> None:
-        """The batch is complete: place and paint."""
-        for row, height in enumerate(self._heights):
-            if not height:
-                self._heights[row] = guess_height(self._transcript[row], self._width())
-        if len(self._heights) and self._current is not None:
-            self._current = min(self._current, len(self._heights) - 1)
-        self._settle()
-
-    # ---- geometry
-
-    @property
-    def following(self) -> bool:
-        return self._following
-
-    def _width(self) -> float:
-        return float(self.viewport().width())
-
-    def _measure(self, row: int) -> float:
-        """The true height of a row, which is laid out if it is not."""
-        if self._laid[row] is None:
-            self._laid_count += 1
-            made = lay(self._transcript[row], self._width())
-            self._laid[row] = made
-            self._heights[row] = made.height
-        return self._heights[row]
-
-    def _settle(self) -> None:
-        """Find the top row in sight, then tell the scroll bar."""
-        page = float(self.viewport().height())
-        if self._following:
-            self._to_end(page)
-        else:
-            self._anchor = min(self._anchor, max(0, len(self._heights) - 1))
-            filled, row = _TOP - self._below, self._anchor
-            while row < len(self._heights) and filled < page:
-                filled += self._measure(row)
-                row += 1
-        self._forget_far()
-        self._ends = list(accumulate(self._heights, initial=_TOP))
-        bar = self.verticalScrollBar()
-        bar.blockSignals(True)
-        bar.setPageStep(round(page))
-        bar.setRange(0, max(0, round(self._ends[-1] - page)))
-        if self._following:
-            bar.setValue(bar.maximum())
-        elif self._heights:
-            bar.setValue(round(self._ends[self._anchor] + self._below - _TOP))
-        self._value = bar.value()
-        bar.blockSignals(False)
-        self.viewport().update()
-
-    def _to_end(self, page: float) -> None:
-        """The newest row at the bottom; a conversation shorter than the page starts at the top."""
-        row, filled = len(self._heights), 0.0
-        while row > 0 and filled < page:
-            row -= 1
-            filled += self._measure(row)
-        self._anchor = row
-        self._below = max(0.0, filled + _TOP - page)
-
-    def _forget_far(self) -> None:
-        if self._laid_count <= _MOST_LAID:
-            return
-        near = range(self._anchor - 60, self._anchor + 120)
-        for row, laid in enumerate(self._laid):
-            if laid is not None and row not in near:
-                self._laid[row] = None
-        self._laid_count = sum(laid is not None for laid in self._laid)
-
-    @Slot(int)
-    def _scrolled(self, value: int) -> None:
-        moved = value - self._value
-        if abs(moved) <= 4 * self.viewport().height() and value not in (
-            0,
-            self.verticalScrollBar().maximum(),
-        ):
-            self._walk(float(moved))
-        elif self._heights:
-            row = max(0, min(len(self._heights) - 1, bisect_right(self._ends, value + _TOP) - 1))
-            self._anchor, self._below = row, max(0.0, value + _TOP - self._ends[row])
-        self._set_following(on=value >= self.verticalScrollBar().maximum())
-        self._settle()
-
-    def _walk(self, moved: float) -> None:
-        """Move by pixels through true heights, so that guesses above do not make the text jump."""
-        self._below += moved
-        while self._below < 0 and self._anchor > 0:
-            self._anchor -= 1
-            self._below += self._measure(self._anchor)
-        while self._anchor < len(self._heights) - 1 and self._below >= self._measure(self._anchor):
-            self._below -= self._measure(self._anchor)
-            self._anchor += 1
-        self._below = max(0.0, self._below)
-
-    def _set_following(self, *, on: bool) -> None:
-        if on != self._following:
-            self._following = on
-            self.following_changed.emit(on)
-
-    @Slot()
-    def follow(self) -> None:
-        """Back to the newest row."""
-        self._set_following(on=True)
-        self._settle()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        if event.oldSize().width() != event.size().width():
-            self.lay_out_again()
-        else:
-            self._settle()
-
-    def lay_out_again(self) -> None:
-        """Width or font changed: every height is a guess again."""
-        width = self._width()
-        self._laid = [None] * len(self._heights)
-        self._laid_count = 0
-        self._heights = [
-            guess_height(self._transcript[row], width) for row in range(len(self._heights))
-        ]
-        self._settle()
-
-    # ---- painting
-
-    def rows_in_sight(self) -> range:
-        """Rows of which something is visible."""
-        row, y = self._anchor, _TOP - self._below
-        while row < len(self._heights) and y < self.viewport().height():
-            y += self._heights[row]
-            row += 1
-        return range(self._anchor, row)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(event.rect(), QColor(style.theme().surface))
-        y = _TOP - self._below
-        for row in self.rows_in_sight():
-            self._measure(row)
-            laid = self._laid[row]
-            assert laid is not None
-            laid.paint(painter, y, self._width(), chosen=row == self._current and self.hasFocus())
-            y += laid.height
-        painter.end()
 
     # ---- one row at a time: for the keyboard, the screen reader and the clipboard
 
@@ -259,6 +50,7 @@ class ChatView(QAbstractScrollArea):
                 return divider.text
 
     def _choose(self, row: int) -> None:
+        self._selected = None
         self._current = max(0, min(len(self._heights) - 1, row))
         self.setAccessibleDescription(self.text_of(self._current))
         if self._current not in self.rows_in_sight()[1:-1]:
@@ -267,17 +59,81 @@ class ChatView(QAbstractScrollArea):
             self._walk(-self.viewport().height() / 3)
         self._settle()
 
-    def _row_at(self, at: QPoint) -> int | None:
-        y = _TOP - self._below
-        for row in self.rows_in_sight():
-            y += self._heights[row]
-            if at.y() < y:
-                return row
-        return None
+    # ---- a part of what was said
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._current = self._row_at(event.position().toPoint())
+        at = event.position().toPoint()
+        self._current = self._row_at(at)
+        if event.button() == Qt.MouseButton.LeftButton:
+            place = self._character_at(self._current, event.position())
+            row = self._current
+            self._selected = None if row is None or place is None else Selected(row, place, place)
         self.viewport().update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        selected = self._selected
+        if not event.buttons() & Qt.MouseButton.LeftButton or selected is None:
+            return
+        place = self._character_at(selected.row, event.position())
+        if place is not None:
+            self._selected = replace(selected, caret=place)
+            self.viewport().update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """The word under the mouse."""
+        row = self._row_at(event.position().toPoint())
+        place = self._character_at(row, event.position())
+        if row is None or place is None:
+            return
+        text = self.text_of(row)
+        words = [word.span() for word in _WORD.finditer(text) if word.end() > place]
+        if words:
+            self._selected = Selected(row, *words[0])
+            self.viewport().update()
+
+    def _character_at(self, row: int | None, at: QPointF) -> int | None:
+        """The character of the row's text nearest to a point of the viewport."""
+        for each, y in self._tops():
+            if each == row:
+                laid = self._laid[each]
+                return laid.character_at(at, y, self._width()) if laid is not None else None
+        return None
+
+    def selected_text(self) -> str:
+        """The selected part of a bubble; empty when nothing is selected."""
+        if self._selected is None:
+            return ""
+        start, end = self._selected.part
+        return self.text_of(self._selected.row)[start:end]
+
+    # ---- searching
+
+    def search_for(self, text: str) -> int:
+        """Mark `text` wherever it is said from now on; how many rows say it. Empty: nothing."""
+        self._pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
+        self.viewport().update()
+        return len(self._matches())
+
+    def _matches(self) -> list[int]:
+        pattern = self._pattern
+        if pattern is None:
+            return []
+        return [row for row in range(len(self._heights)) if pattern.search(self.text_of(row))]
+
+    def go_to_match(self, *, backwards: bool) -> tuple[int, int]:
+        """Go to the next row that says it, from the chosen one or the end; its number, and all."""
+        rows = self._matches()
+        if not rows:
+            return 0, 0
+        here = self._current
+        if backwards:
+            place = bisect_left(rows, len(self._heights) if here is None else here) - 1
+        else:
+            place = bisect_right(rows, -1 if here is None else here) % len(rows)
+        self._choose(rows[place])
+        return place % len(rows) + 1, len(rows)
+
+    # ---- keyboard and clipboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -303,7 +159,10 @@ class ChatView(QAbstractScrollArea):
 
     @Slot()
     def copy_row(self) -> None:
-        if self._current is not None and self._current < len(self._heights):
+        """What is selected in a bubble, or all of the chosen row."""
+        if text := self.selected_text():
+            QGuiApplication.clipboard().setText(text)
+        elif self._current is not None and self._current < len(self._heights):
             QGuiApplication.clipboard().setText(self.text_of(self._current))
 
     @Slot()
@@ -312,6 +171,8 @@ class ChatView(QAbstractScrollArea):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self._current = self._row_at(event.pos())
+        if self._selected is not None and self._selected.row != self._current:
+            self._selected = None
         self._copy_row.setEnabled(self._current is not None)
         self._copy_all.setEnabled(bool(self._heights))
         menu = QMenu(self)

@@ -132,6 +132,74 @@ def _board(p: QPainter) -> None:
         p.drawLine(QPointF(17.5, at), QPointF(20.5, at))
 
 
+def _clock(p: QPainter) -> None:
+    p.drawEllipse(QPointF(12, 12), 8, 8)
+    p.drawPolyline(_lines((12, 7.5), (12, 12), (15, 14)))
+
+
+def _captions(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(3, 5.5, 18, 13), 2.5, 2.5)
+    p.drawLine(QPointF(6.5, 14.5), QPointF(12, 14.5))
+    p.drawLine(QPointF(15, 14.5), QPointF(17.5, 14.5))
+    p.drawLine(QPointF(6.5, 10.5), QPointF(9, 10.5))
+    p.drawLine(QPointF(12, 10.5), QPointF(17.5, 10.5))
+
+
+def _save(p: QPainter) -> None:
+    p.drawPolygon(_lines((4.5, 4.5), (16, 4.5), (19.5, 8), (19.5, 19.5), (4.5, 19.5)))
+    p.drawPolyline(_lines((8, 19.5), (8, 13.5), (16, 13.5), (16, 19.5)))
+    p.drawPolyline(_lines((8.5, 4.5), (8.5, 8.5), (14, 8.5), (14, 4.5)))
+
+
+def _pause(p: QPainter) -> None:
+    p.drawLine(QPointF(9, 6), QPointF(9, 18))
+    p.drawLine(QPointF(15, 6), QPointF(15, 18))
+
+
+def _wrap(p: QPainter) -> None:
+    p.drawLine(QPointF(4, 6.5), QPointF(20, 6.5))
+    p.drawPolyline(_lines((4, 12), (16.5, 12)))
+    p.drawArc(QRectF(13.5, 12, 6, 6), -90 * 16, 180 * 16)
+    p.drawPolyline(_lines((16.5, 18), (11, 18)))
+    p.drawPolyline(_lines((13.3, 15.7), (11, 18), (13.3, 20.3)))
+    p.drawLine(QPointF(4, 18), QPointF(7.5, 18))
+
+
+def _log(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(5, 3.5, 14, 17), 2, 2)
+    for y in (8.0, 12.0, 16.0):
+        p.drawLine(QPointF(8.5, y), QPointF(15.5, y))
+
+
+def _wifi(p: QPainter) -> None:
+    for r in (4.0, 8.0, 12.0):
+        p.drawArc(QRectF(12 - r, 18 - r, 2 * r, 2 * r), 45 * 16, 90 * 16)
+    p.setBrush(p.pen().color())
+    p.drawEllipse(QPointF(12, 18), 1, 1)
+
+
+def _chart(p: QPainter) -> None:
+    p.drawPolyline(_lines((4.5, 4.5), (4.5, 19.5), (19.5, 19.5)))
+    p.drawPolyline(_lines((7.5, 15.5), (11, 10.5), (14, 13), (19, 6.5)))
+
+
+def _regex(p: QPainter) -> None:
+    for degrees in (0, 60, 120):
+        p.save()
+        p.translate(14.5, 10)
+        p.rotate(degrees)
+        p.drawLine(QPointF(0, -5), QPointF(0, 5))
+        p.restore()
+    p.setBrush(p.pen().color())
+    p.drawEllipse(QPointF(6, 17.5), 1.2, 1.2)
+
+
+def _more(p: QPainter) -> None:
+    p.setBrush(p.pen().color())
+    for x in (6, 12, 18):
+        p.drawEllipse(QPointF(x, 12), 1.1, 1.1)
+
+
 _DRAWINGS: dict[str, Drawing] = {
     "play": _play,
     "stop": _stop,
@@ -153,6 +221,16 @@ _DRAWINGS: dict[str, Drawing] = {
     "tool": _tool,
     "tick": _tick,
     "board": _board,
+    "clock": _clock,
+    "captions": _captions,
+    "save": _save,
+    "pause": _pause,
+    "wrap": _wrap,
+    "log": _log,
+    "wifi": _wifi,
+    "chart": _chart,
+    "more": _more,
+    "regex": _regex,
 }
 
 

@@ -237,6 +237,7 @@ def style_sheet(look: Theme) -> str:
         border: 1px solid {c.border}; }}
     QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 6px;
         padding: 3px; }}
+    QToolButton::menu-indicator {{ image: none; }}
     QToolButton:hover {{ background: {c.raised}; }}
     QToolButton:focus {{ border: 1px solid {c.accent}; }}
     QToolButton:checked {{ background: {c.accent_soft}; }}
@@ -245,6 +246,7 @@ def style_sheet(look: Theme) -> str:
         selection-background-color: {c.accent}; selection-color: {c.accent_text}; }}
     QLineEdit[role="small"] {{ min-height: 24px; border-radius: 6px; padding: 0 8px; }}
     QLineEdit:focus {{ border: 1px solid {c.accent}; }}
+    QLineEdit[bad="true"] {{ border: 1px solid {c.bad}; background: {c.bad_soft}; }}
     QLineEdit:disabled {{ background: {c.raised}; }}
     QComboBox QAbstractItemView {{ background: {c.surface}; border: 1px solid {c.border};
         selection-background-color: {c.accent_soft}; selection-color: {c.text}; outline: 0;

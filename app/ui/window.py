@@ -6,13 +6,15 @@ type; what the user wants goes out through `Actions`. Nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from time import monotonic
+from collections.abc import Callable, Coroutine
+from time import monotonic, time
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QMainWindow,
@@ -41,6 +43,7 @@ from app.core.events import (
     Mute,
     PortsAre,
     Say,
+    Scan,
     SessionIs,
     SessionState,
     SetVolume,
@@ -51,13 +54,16 @@ from app.core.events import (
     ToolCalled,
     Turn,
     Typed,
+    UsageIs,
     WifiIs,
     Words,
 )
+from app.core.export import Document, console_text, document, file_name
 from app.core.faults import Fault
 from app.core.language import tr
 from app.core.ports import Actions
 from app.core.session_text import fault_of, wifi_fault_of
+from app.core.wall_clock import WallClock
 from app.ui import style
 from app.ui.board_bar import BoardBar
 from app.ui.board_state import BoardState
@@ -71,6 +77,7 @@ from app.ui.load_view import LoadView, TasksView
 from app.ui.message_bar import MessageBar
 from app.ui.progress_bar import ProgressBar
 from app.ui.report import ReportDialog, report_text
+from app.ui.saving import ask_place
 from app.ui.store import Forgetful, Store
 from app.ui.tasks import Tasks
 
@@ -83,15 +90,23 @@ class MainWindow(QMainWindow):
     closed = Signal()
 
     def __init__(
-        self, actions: Actions, *, title: str, store: Store | None = None, log_place: str = ""
+        self,
+        actions: Actions,
+        *,
+        title: str,
+        store: Store | None = None,
+        log_place: str = "",
+        clock: WallClock | None = None,
     ) -> None:
         super().__init__()
+        self._clock = clock or WallClock(time() - monotonic())
         self._actions = actions
         self._store = store or Forgetful()
         self._log_place = log_place
         self._state = BoardState()
         self._installation = Installation()
         self._report: ReportDialog | None = None
+        self.asking: QFileDialog | None = None
         self.setWindowTitle(title)
         self.setMinimumSize(QSize(900, 560))
         self.feed = Feed(self)
@@ -99,8 +114,8 @@ class MainWindow(QMainWindow):
         self.bar = BoardBar(title)
         self.messages = MessageBar()
         self.progress = ProgressBar(tr("Installation"))
-        self.chat = ChatPanel()
-        self.console = ConsolePanel()
+        self.chat = ChatPanel(self._clock)
+        self.console = ConsolePanel(self._clock)
         self.device = DeviceView()
         self.load = LoadView()
         self.task_list = TasksView()
@@ -182,7 +197,7 @@ class MainWindow(QMainWindow):
     def _subscribe(self) -> None:
         on = self.feed.on
         on(CONSOLE_EVENTS, self.console.take)
-        on((Words, Turn, ToolCalled, ToolAnswered, SessionIs, Boot), self.chat.take)
+        on((Words, Turn, ToolCalled, ToolAnswered, SessionIs, Boot, UsageIs), self.chat.take)
         on((LoadIs, MediaIs, SessionIs, ToolCalled, Boot), self.load.take)
         told_of_board = (PortsAre, LinkOpened, LinkClosed, Boot, WifiIs, SessionIs, ConsoleLine)
         on(told_of_board, self._board_told)
@@ -232,7 +247,7 @@ class MainWindow(QMainWindow):
         )
         self.bar.ports.setEnabled(bool(state.ports) and not busy)
         self.chat.allow_typing(on=state.live)
-        self.console.command.setEnabled(state.linked)
+        self.console.allow(on=state.linked)
         following = state.next_thing()
         if following is None:
             self.chat.welcome.show_first()
@@ -299,12 +314,18 @@ class MainWindow(QMainWindow):
         bar.stop_asked.connect(self._stop_talking)
         self.chat.demo_asked.connect(self.start_demo)
         self.chat.say_entered.connect(lambda text: self._send(Say(text)))
+        self.chat.save_asked.connect(self._save_conversation)
         self.console.line_entered.connect(lambda line: self._send(Typed(line)))
+        self.console.load_asked.connect(lambda: self._send(AskLoad()))
+        self.console.scan_asked.connect(lambda: self._send(Scan()))
+        self.console.save_asked.connect(self._save_console)
+        self.console.log_asked.connect(self._log_console)
         self.device.volume_asked.connect(lambda percent: self._send(SetVolume(percent)))
         self.device.mute_asked.connect(lambda on: self._send(Mute(on)))
         self.progress.cancel_asked.connect(self._cancel)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             QShortcut(QKeySequence(keys), self).activated.connect(bar.start_now)
+        QShortcut(QKeySequence("Ctrl+F"), self).activated.connect(self._find)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Esc comes here only where nothing nearer had a use for it: a search, a message.
@@ -342,6 +363,47 @@ class MainWindow(QMainWindow):
         if self._state.busy == "demo":
             self.tasks.cancel()
         self._send(Stop())
+
+    @Slot()
+    def _find(self) -> None:
+        """Search where one is: in the console, or else in the conversation."""
+        here = QApplication.focusWidget()
+        in_console = here is not None and self.console.isAncestorOf(here)
+        (self.console if in_console else self.chat).search.open()
+
+    @Slot(object)
+    def _save_conversation(self, form: Document) -> None:
+        rows = self.chat.transcript.rows
+        at = rows[0].at if rows else monotonic()
+        name = file_name("conversation", form, self._clock, at)
+        self.save_as(name, lambda: document(rows, form, self._clock).encode())
+
+    @Slot()
+    def _save_console(self) -> None:
+        entries = self.console.console.entries()
+        name = file_name("console", "txt", self._clock, monotonic())
+        self.save_as(name, lambda: console_text(entries, self._clock).encode())
+
+    @Slot(bool)
+    def _log_console(self, on: bool) -> None:
+        self.console.logging.setChecked(not on)  # it is on when the log says so
+        if not on:
+            self._work("", self._actions.log_console(""), tr("Saving"))
+            return
+        name = file_name("console", "log", self._clock, monotonic())
+
+        def chosen(path: str) -> None:
+            self._work("", self._actions.log_console(path), tr("Saving"))
+
+        self.asking = ask_place(self, name, chosen)
+
+    def save_as(self, name: str, content: Callable[[], bytes]) -> None:
+        """Ask where to, then write what `content` makes."""
+
+        def chosen(path: str) -> None:
+            self._work("", self._actions.save(path, content), tr("Saving"))
+
+        self.asking = ask_place(self, name, chosen)
 
     async def _begin(self) -> None:
         await self._tell_board(Start())

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import events as ev
-from app.core.console import Console, ConsoleView, EntryKind, Wanted
+from app.core.console import MOST_TAGS, Console, ConsoleView, EntryKind, Wanted, pattern_of
 from app.core.events import Severity
+from app.core.faults import BadSetting
 
 quick = settings(max_examples=40, deadline=None, database=None, derandomize=True)
 
@@ -42,6 +43,66 @@ def test_what_goes_in():
         (EntryKind.SENT, "set api_key •••"),
     ]
     assert (console.lost_records, console.garbled) == (3, 2)
+
+
+def notes(*events: ev.Event) -> list[str]:
+    console = Console()
+    for event in events:
+        assert console.apply(event)
+    return [entry.text for entry in console.entries() if entry.kind is EntryKind.NOTE]
+
+
+def boot(reset: str) -> ev.Boot:
+    return ev.Boot(1.0, "0.1.0", "", "", "", reset, 1, "", 0, 0)
+
+
+def test_what_happened_to_the_board_stands_in_the_stream():
+    port = "/dev/ttyACM0"
+    assert notes(
+        ev.LinkOpened(1.0, port),
+        line("rst:0x1 (POWERON),boot:0x8 (SPI_FAST_FLASH_BOOT)"),
+        boot("power on"),
+        ev.LinkClosed(1.0, port, "The cable was pulled."),
+        ev.LinkOpened(2.0, port),
+        boot("panic"),
+        ev.LinkClosed(1.0, port),
+        ev.LinkOpened(2.0, port),
+    ) == [
+        f"Connected to {port}.",
+        "The board was reset (POWERON).",
+        "Firmware 0.1.0 runs.",
+        f"Disconnected from {port}. The cable was pulled.",
+        f"Connected again to {port}.",
+        "The board was reset (panic).",
+        "Firmware 0.1.0 runs.",
+        f"Disconnected from {port}.",
+        f"Connected to {port}.",
+    ]
+
+
+def test_networks_and_the_log_are_told():
+    assert notes(
+        ev.NetworkFound(1.0, "Home", -52, "wpa2", 6),
+        ev.NetworkFound(1.0, "", -80, "open", 1),
+        ev.ScanDone(1.0),
+        ev.LogIs(1.0, "a.log"),
+        ev.LogIs(1.0, ""),
+        ev.LogIs(1.0, "", "disk full"),
+    ) == [
+        "Wi-Fi found: Home, -52 dBm, wpa2, channel 6",
+        "Wi-Fi found: (hidden), -80 dBm, open, channel 1",
+        "These are all networks the board hears.",
+        "From here on the console is written to a.log.",
+        "The console is no longer written to a file.",
+        "The console can no longer be written to its file: disk full",
+    ]
+
+
+def test_tags_are_bounded():
+    console = Console()
+    for number in range(1000):
+        console.apply(line("x", Severity.INFO, f"tag{number}"))
+    assert len(console.tags) == MOST_TAGS
 
 
 def test_indexes_stay_while_old_lines_go():
@@ -81,6 +142,10 @@ def test_filters():
     def shown(**wanted: object) -> list[int]:
         view = ConsoleView(console)
         view.choose(Wanted(**wanted))
+        view.take(view.fresh(2))
+        assert view.unseen == 2
+        view.take(view.fresh())
+        assert view.unseen == 0
         return [view.index_of(row) for row in range(len(view))]
 
     assert shown() == [0, 1, 2, 3]
@@ -89,8 +154,36 @@ def test_filters():
     assert shown(tag="audio") == [1, 3]
     assert shown(text="LOST") == [0, 3]
     assert shown(text="[31m") == []
+    assert shown(pattern=pattern_of(r"wifi|^esp-r")) == [0, 2]
+    with pytest.raises(BadSetting, match="no regular expression"):
+        pattern_of("(")
+    assert list(console.tags) == ["wifi", "audio"]
     assert console[0].plain == "E (1) wifi: Lost"
     assert console[2].plain == "ESP-ROM"
+
+
+def test_a_pause_loses_nothing():
+    console = Console(most_entries=10)
+    view = ConsoleView(console)
+    for number in range(5):
+        console.apply(line(str(number)))
+    view.hold(on=True)
+    for number in range(5, 8):
+        console.apply(line(str(number)))
+    view.take(view.fresh())
+    assert (len(view), view.held, view.unseen) == (5, 3, 0)
+    view.choose(Wanted(text="3"))
+    view.take(view.fresh())
+    assert [view[row].text for row in range(len(view))] == ["3"]
+    view.choose(Wanted())
+    for number in range(8, 25):
+        console.apply(line(str(number)))
+    view.forget(view.stale())
+    view.take(view.fresh())
+    assert (len(view), view.held) == (0, 10)
+    view.hold(on=False)
+    view.take(view.fresh())
+    assert [view[row].text for row in range(len(view))] == [str(n) for n in range(15, 25)]
 
 
 @quick
@@ -111,6 +204,7 @@ def test_a_view_never_shows_what_is_gone_or_unwanted(moves):
                 console.clear()
             case "choose":
                 view.choose(Wanted(text="x"))
+                view.take(view.fresh(3))
             case "look":
                 view.forget(view.stale())
                 view.take(view.fresh())

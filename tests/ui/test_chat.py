@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import UTC
 
 import pytest
 import ui_script as script
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.core.events import (
     Role,
@@ -22,9 +24,11 @@ from app.core.events import (
     ToolCalled,
     Turn,
     TurnState,
+    UsageIs,
     Words,
 )
 from app.core.transcript import MOST_ROWS
+from app.core.wall_clock import WallClock
 from app.ui.chat_panel import ChatPanel
 from app.ui.chat_rows import tidy_json
 
@@ -65,7 +69,10 @@ def test_a_conversation_reads_as_it_was(panel):
     assert texts[1] == "Hello, I am Parley. What can I do for you?"
     assert texts[2] == "Please turn the light blue."
     assert texts[3].startswith("SetLightState")
-    assert panel.figures.text() == "answers after 508 ms, 95 % within 612 ms"
+    assert panel.figures.text() == (
+        "answers after 508 ms, 95 % within 612 ms · silent after 184 ms"
+    )
+    assert "when you interrupt: median 184 ms, 95 % within 184 ms" in panel.figures.toolTip()
     assert panel.pages.currentWidget() is view
 
 
@@ -272,3 +279,109 @@ def test_thousands_of_turns(panel, capsys):
         )
     assert len(panel.transcript) == MOST_ROWS
     assert many < few * 10 + 0.02
+
+
+# ---- reading more closely
+
+
+def test_searching_counts_and_goes_round(panel, qtbot):
+    tell(panel, *(said(n, f"turn {n} of many") for n in range(100)))
+    tell(panel, ToolCalled(B, 1.0, "c", "SetVolume", '{"volume": 7}'))
+    panel.search.open()
+    panel.search.line.setText("TURN 7")
+    qtbot.waitUntil(lambda: panel.search.found.text() == "11 found", timeout=2000)
+    seen = []
+    for _ in range(3):
+        QTest.keyClick(panel.search.line, Qt.Key.Key_Return)
+        seen.append((panel.search.found.text(), panel.view._current))
+    assert seen == [("1 of 11", 7), ("2 of 11", 70), ("3 of 11", 71)]
+    for _ in range(3):
+        shift = Qt.KeyboardModifier.ShiftModifier
+        QTest.keyClick(panel.search.line, Qt.Key.Key_Return, shift)
+    assert (panel.search.found.text(), panel.view._current) == ("11 of 11", 79)
+    assert 79 in panel.view.rows_in_sight()
+    assert not panel.grab().isNull()
+    panel.search.line.setText('"volume"')
+    QTest.keyClick(panel.search.line, Qt.Key.Key_Return)
+    assert panel.search.found.text() == "1 of 1"
+    panel.search.line.setText("(")
+    QTest.keyClick(panel.search.line, Qt.Key.Key_Return)
+    assert panel.search.found.text() == "Not found"
+    QTest.keyClick(panel.search.line, Qt.Key.Key_Escape)
+    assert not panel.search.line.isVisible()
+
+
+def test_a_part_of_a_bubble_is_selected_and_copied(panel):
+    tell(panel, said(0, "🎤 one two three"), said(1, "another"))
+    view = panel.view
+    laid = view._laid[0]
+    y = 12.0 - view._below
+
+    def place(number: int) -> QPoint:
+        x = next(x for x in range(0, 600) if at(x) >= number)
+        return QPoint(x, round(y + 20))
+
+    def at(x: int) -> int:
+        return laid.character_at(QPointF(x, y + 20), y, view._width())
+
+    QTest.mousePress(view.viewport(), Qt.MouseButton.LeftButton, pos=place(2))
+    moved = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(place(9)),
+        view.viewport().mapToGlobal(QPointF(place(9))),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(view.viewport(), moved)
+    assert view.selected_text() == "one two"
+    QTest.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "one two"
+    assert not panel.grab().isNull()
+    tell(panel, Words(B, 0, Role.USER, "first", "Before all", previous="", final=True))
+    assert view.selected_text() == "one two"
+    QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place(12))
+    assert view.selected_text() == "three"
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    assert view.selected_text() == ""
+
+
+def test_times_are_shown_when_asked(panel):
+    panel.clock = WallClock(1_700_000_000.0, UTC)
+    tell(panel, *script.conversation())
+    before = panel.view._heights[1]
+    panel.times.click()
+    assert panel.view._laid[1]._foot.startswith("22:13:5")
+    panel.times.click()
+    assert panel.view._heights[1] == before
+
+
+def test_tokens_stand_in_the_tool_tip(panel):
+    usage = UsageIs(B, 1.0, "r", 1500, 1000, 500, input_text=300, input_audio=700, cached=10)
+    tell(panel, *script.conversation(), usage, usage)
+    assert "Tokens: 3,000. Heard: 1,400 sound" in panel.figures.toolTip()
+
+
+def test_captions_show_the_last_words(panel, qtbot):
+    tell(panel, *script.conversation())
+    panel.captions.click()
+    captions = panel.captions.window_of_words
+    assert captions.isVisible()
+    assert captions.lines() == [
+        "You: Please turn the light blue.",
+        "Parley: Done. The light is blue now.",
+    ]
+    tell(panel, said(7, "Thank you. " * 200))
+    assert captions.lines()[-1].endswith("Thank you.")
+    assert len(captions.lines()[-1]) < 700
+    assert not captions.grab().isNull()
+    assert not captions.glass
+    panel.captions.glass.setChecked(True)
+    assert captions.glass
+    assert captions.isVisible()
+    panel.captions.glass.setChecked(False)
+    QTest.keyClick(captions, Qt.Key.Key_Plus)
+    assert captions._points == 28
+    QTest.keyClick(captions, Qt.Key.Key_Escape)
+    assert not panel.captions.isChecked()
+    assert not captions.isVisible()

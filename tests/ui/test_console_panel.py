@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC
 
 import pytest
 import ui_script as script
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.core.console import MOST_ENTRIES
-from app.core.events import ConsoleLine, RecordsLost, Severity, WireGarbled
+from app.core.events import ConsoleLine, LogIs, RecordsLost, Severity, WireGarbled
+from app.core.wall_clock import WallClock
 from app.ui.ansi import LONGEST, Span, plain, spans
 from app.ui.console_panel import ConsolePanel
 from app.ui.feed import Feed
@@ -117,22 +120,23 @@ def test_filter_by_text_and_level(panel, qtbot):
 
 def test_find_goes_round(panel):
     tell(panel, 60)
-    panel.open_search()
-    assert panel.search.isVisible()
-    panel.search.setText("line 7")
-    QTest.keyClick(panel.search, Qt.Key.Key_Return)
+    panel.search.open()
+    line = panel.search.line
+    assert line.isVisible()
+    line.setText("line 7")
+    QTest.keyClick(line, Qt.Key.Key_Return)
     assert "line 7" in "".join(panel.lines.visible_texts())
     assert panel.lines._found == 7
-    QTest.keyClick(panel.search, Qt.Key.Key_Return)
+    QTest.keyClick(line, Qt.Key.Key_Return)
     assert panel.lines._found == 7
-    panel.search.setText("line")
-    QTest.keyClick(panel.search, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    line.setText("line")
+    QTest.keyClick(line, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert panel.lines._found == 6
-    panel.search.setText("nowhere")
-    QTest.keyClick(panel.search, Qt.Key.Key_Return)
-    assert panel.found.text() == "Not found"
-    QTest.keyClick(panel.search, Qt.Key.Key_Escape)
-    assert not panel.search.isVisible()
+    line.setText("nowhere")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert panel.search.found.text() == "Not found"
+    QTest.keyClick(line, Qt.Key.Key_Escape)
+    assert not line.isVisible()
 
 
 def test_losses_are_counted_where_one_looks(panel):
@@ -141,6 +145,98 @@ def test_losses_are_counted_where_one_looks(panel):
     panel.catch_up()
     assert panel.lost.text() == "7 lost · 1 garbled"
     assert panel.lost.isVisible()
+
+
+def test_filter_by_tag_and_regular_expression(panel, qtbot):
+    tell(panel, 30)
+    panel.take(script.log(50, Severity.ERROR, "wifi", "bad password"))
+    panel.catch_up()
+    assert [panel.tag.itemText(n) for n in range(panel.tag.count())] == ["All tags", "main", "wifi"]
+    panel.tag.setCurrentIndex(2)
+    panel.tag.activated.emit(2)
+    assert [text[-12:] for text in panel.lines.visible_texts()] == ["bad password"]
+    panel.tag.setCurrentIndex(0)
+    panel.tag.activated.emit(0)
+    panel.regex.click()
+    panel.filter.setText(r"line \d$")
+    qtbot.waitUntil(lambda: len(panel.lines.visible_texts()) == 10, timeout=2000)
+    panel.filter.setText("line (")
+    qtbot.waitUntil(lambda: "no regular expression" in panel.filter.toolTip(), timeout=2000)
+    assert panel.filter.property("bad")
+    assert len(panel.lines.visible_texts()) == 10
+    panel.regex.click()
+    assert not panel.filter.property("bad")
+    assert panel.lines.visible_texts() == []
+
+
+def test_a_pause_loses_nothing(panel):
+    tell(panel, 50)
+    seen = panel.lines.visible_texts()
+    panel.pausing.click()
+    tell(panel, 30, 50)
+    assert panel.lines.visible_texts() == seen
+    assert panel.lost.text() == "30 new"
+    panel.pausing.click()
+    assert panel.lines.visible_texts()[-1].endswith("line 79")
+    assert not panel.lost.isVisible()
+
+
+def test_long_lines_wrap(panel):
+    panel.take(ConsoleLine(0, "first"))
+    panel.take(ConsoleLine(1, "x" * 150 + "END"))
+    panel.take(ConsoleLine(2, "漢" * 80 + "末"))
+    panel.catch_up()
+    assert len(panel.lines.visible_texts()) == 3
+    panel.wraps.trigger()
+    texts = panel.lines.visible_texts()
+    assert len(texts) > 4
+    assert "".join(texts) == "first" + "x" * 150 + "END" + "漢" * 80 + "末"
+    assert panel.lines.horizontalScrollBar().maximum() == 0
+    panel.lines.select_all()
+    assert panel.lines.selected_text().splitlines()[2] == "漢" * 80 + "末"
+    assert not panel.grab().isNull()
+    tell(panel, 200)
+    for number in range(5):
+        panel.take(ConsoleLine(number, f"{number} " + "y" * 700))
+    panel.catch_up()
+    assert panel.lines.visible_texts()[-1].endswith("y")
+    at = QPoint(60, panel.lines.viewport().height() - panel.lines._line)
+    assert panel.lines._place(at)[0] == panel.console.end - 1
+    panel.wraps.trigger()
+    assert panel.lines.visible_texts()[-1].startswith("4 y")
+
+
+def test_times_of_arrival(panel):
+    panel.clock = WallClock(1_700_000_000.0, UTC)
+    tell(panel, 3)
+    left = panel.lines._text_left
+    panel.times.trigger()
+    assert panel.lines._text_left > left + 80
+    assert panel.lines._time_of(2.0) == "22:13:22.000"
+    assert not panel.grab().isNull()
+    panel.lines.select_all()
+    assert panel.lines.selected_text().count("\n") == 2
+
+
+def test_a_filter_over_a_full_ring_does_not_stall(panel, qtbot, capsys):
+    for number in range(200_000):
+        panel.console.apply(ConsoleLine(number, f"line {number} of very many in the ring"))
+    longest = 0.0
+    panel.filter.setText("99")
+    wanted = sum("99" in str(number) for number in range(200_000))
+
+    def done() -> bool:
+        return len(panel.lines._rows) == wanted
+
+    until = time.perf_counter() + 10
+    while not done() and time.perf_counter() < until:
+        began = time.perf_counter()
+        QApplication.processEvents()
+        longest = max(longest, time.perf_counter() - began)
+    assert done()
+    with capsys.disabled():
+        print(f"\nfilter over 200,000 lines: longest stall {longest * 1000:.0f} ms")
+    assert longest < 0.25
 
 
 # ---- clipboard and clearing
@@ -190,6 +286,32 @@ def test_the_command_line_remembers(panel):
     QTest.keyClick(panel.command, Qt.Key.Key_Down)
     QTest.keyClick(panel.command, Qt.Key.Key_Down)
     assert panel.command.text() == ""
+
+
+def test_the_command_line_offers_what_the_board_understands(panel):
+    completer = panel.command.completer()
+    panel.command.setText("st")
+    completer.setCompletionPrefix("st")
+    assert completer.currentCompletion() == "start"
+    panel.sent("help", 1.0)
+    panel.take(ConsoleLine(1.1, "rec2play "))
+    completer.setCompletionPrefix("rec")
+    assert completer.currentCompletion() == "rec2play"
+
+
+def test_what_is_asked_for(panel):
+    asked: list[object] = []
+    panel.load_asked.connect(lambda: asked.append("load"))
+    panel.scan_asked.connect(lambda: asked.append("scan"))
+    panel.save_asked.connect(lambda: asked.append("save"))
+    panel.log_asked.connect(asked.append)
+    panel.asking_load.click()
+    panel.scanning.click()
+    panel.saving.trigger()
+    panel.logging.trigger()
+    assert asked == ["load", "scan", "save", True]
+    panel.take(LogIs(1.0, ""))
+    assert not panel.logging.isChecked()
 
 
 # ---- a flood

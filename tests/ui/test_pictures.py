@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import ui_script as script
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 from ui_desk import SHOTS, Desk, end, shoot
 
@@ -133,3 +134,28 @@ def test_the_list_of_steps_over_a_conversation(make):
     window.feed.flush()
     window.chat.strip.click()
     shoot(window, "steps-dark")
+
+
+@pytest.mark.parametrize(("look", "tongue"), [("light", ""), ("dark", "zh")])
+def test_reading_closely(make, look, tongue):
+    """Times, a search and captions over a lively session."""
+    window = make(look, SMALL, tongue)
+    for event in script.demo():
+        window.handle(event)
+    for event in script.interruption():
+        window.handle(event)
+    window.feed.flush()
+    window.chat.times.click()
+    window.console.times.trigger()
+    window.console.wraps.trigger()
+    window.chat.search.open()
+    window.chat.search.line.setText("light" if not tongue else "l")
+    QTest.keyClick(window.chat.search.line, Qt.Key.Key_Return)
+    shoot(window, f"reading-{look}{'-' + tongue if tongue else ''}")
+    assert clipped(window) == []
+    window.chat.search.close()
+    window.chat.captions.click()
+    captions = window.chat.captions.window_of_words
+    assert captions is not None
+    QApplication.processEvents()
+    assert captions.grab().save(str(SHOTS / f"captions-{look}.png"))

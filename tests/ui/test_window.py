@@ -18,6 +18,7 @@ from app.core.events import (
     FlashStage,
     LinkClosed,
     LinkOpened,
+    LogIs,
     Mute,
     PortsAre,
     Say,
@@ -139,7 +140,7 @@ def test_the_steps_of_the_demo(window):
 
 def test_an_interruption_and_a_failed_tool(ready):
     tell(ready, *script.conversation(), *script.interruption())
-    assert ready.chat.figures.text() == "answers after 508 ms, 95 % within 612 ms"
+    assert ready.chat.figures.text().startswith("answers after 508 ms, 95 % within 612 ms")
     rows = [ready.chat.view.text_of(row) for row in range(len(ready.chat.transcript))]
     assert "door stuck" in rows[-1]
 
@@ -234,9 +235,12 @@ def test_keys(ready, active, desk, turn):
     turn()
     assert desk.asked[2:] == [Stop()]
     QTest.keyClick(ready, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
-    assert ready.console.search.isVisible()
-    QTest.keyClick(ready.console.search, Qt.Key.Key_Escape)
-    assert not ready.console.search.isVisible()
+    assert ready.chat.search.line.hasFocus()
+    ready.console.lines.setFocus()
+    QTest.keyClick(ready.console.lines, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert ready.console.search.line.hasFocus()
+    QTest.keyClick(ready.console.search.line, Qt.Key.Key_Escape)
+    assert not ready.console.search.line.isVisible()
     assert desk.asked[3:] == []
 
 
@@ -409,3 +413,37 @@ def test_closing_ends_what_runs(qtbot, appearance, loop, turn):
     turn()
     end(window, loop)
     assert isinstance(desk.closed_with, asyncio.CancelledError)
+
+
+# ---- files
+
+
+def choose_place(window, path) -> None:
+    assert window.asking is not None
+    window.asking.fileSelected.emit(str(path))
+    window.asking.close()
+
+
+def test_saving_the_conversation_and_the_console(ready, desk, turn, tmp_path):
+    tell(ready, *script.conversation())
+    ready.chat.saving.menu().actions()[3].trigger()
+    choose_place(ready, tmp_path / "a.srt")
+    ready.console.saving.trigger()
+    choose_place(ready, tmp_path / "b.txt")
+    turn()
+    (_, srt_name, srt), (_, text_name, text) = desk.asked
+    assert (srt_name, text_name) == (str(tmp_path / "a.srt"), str(tmp_path / "b.txt"))
+    assert b"Parley: Done. The light is blue now." in srt
+    assert b"got ip 10.0.0.7" in text or b"live, call" in text
+
+
+def test_logging_the_console(ready, desk, turn, tmp_path):
+    ready.console.logging.trigger()
+    assert not ready.console.logging.isChecked()
+    choose_place(ready, tmp_path / "c.log")
+    turn()
+    tell(ready, LogIs(1.0, str(tmp_path / "c.log")))
+    assert ready.console.logging.isChecked()
+    ready.console.logging.trigger()
+    turn()
+    assert desk.asked == [("log", str(tmp_path / "c.log")), ("log", "")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent
@@ -51,6 +52,12 @@ class Desk:
 
     async def demo(self) -> None:
         await self._answer("demo")
+
+    async def save(self, name: str, content: Callable[[], bytes]) -> None:
+        await self._answer(("save", name, content()))
+
+    async def log_console(self, name: str) -> None:
+        await self._answer(("log", name))
 
 
 def end(window: MainWindow, loop: asyncio.AbstractEventLoop) -> None:
