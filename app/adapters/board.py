@@ -55,6 +55,8 @@ class Board:
         loop: asyncio.AbstractEventLoop | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.plain = False
+        """The firmware knows no numbered commands: they go out bare and nobody answers."""
         self._tell = tell
         self._loop = loop
         self._clock = clock
@@ -114,13 +116,13 @@ class Board:
         await self._close_link()
 
     async def send(self, command: Command) -> str:
-        """Send and await the reply's text; a typed line has none. Raises Fault.
+        """Send and await the reply's text; a typed line and plain firmware have none. Raises Fault.
 
         NoAnswer after 3 s without a reply, Fault with the board's words when it refuses.
         """
         if self._link is None:
             raise _not_open()
-        if isinstance(command, Typed):
+        if isinstance(command, Typed) or self.plain:
             self._link.write(encode(command, None))
             return ""
         self._number += 1

@@ -26,6 +26,7 @@ from app.core.faults import Fault
 from app.core.language import tr
 from app.core.secret import Secret
 from app.core.settings import Settings, nvs_rows
+from app.core.stock import Stock
 from app.core.wall_clock import WallClock
 from app.core.wire import mirror
 
@@ -40,6 +41,7 @@ class Program:
     def __init__(self, tell: Tell, *, kind: BoardKind = "korvo2") -> None:
         self.clock = WallClock(time.time() - now())
         self._log: ConsoleLog | None = None
+        self._stock = Stock()
         self._console = Console(most_entries=64)  # what a log will say of an event
         self.moments = Moments(tell)
         self._tell = self._told
@@ -54,6 +56,9 @@ class Program:
         first = self._console.end
         if self._console.apply(event):
             self._log_new(first)
+        for more in self._stock.take(event):
+            self.moments.tell(more)
+        self.board.plain = self._stock.active
 
     async def list_ports(self) -> None:
         """Tell the ports that are there, and each change of them until `close`."""

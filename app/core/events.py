@@ -230,6 +230,8 @@ class ToolAnswered:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIs:
+    """`volume` in percent; -1 where a board does not tell."""
+
     source: Source
     at: float
     light: bool
@@ -263,7 +265,7 @@ class TaskLoad:
 
 @dataclass(frozen=True, slots=True)
 class LoadIs:
-    """One sample; `uptime_ms` is the board's clock."""
+    """One sample; `uptime_ms` is the board's clock. `rssi` 0: not told."""
 
     at: float
     uptime_ms: int

@@ -73,11 +73,11 @@ _OF_LOAD: Mapping[Figure, Callable[[LoadIs], int | None]] = {
     Figure.CPU_1: _cpu(1),
     Figure.HEAP_FREE: lambda load: load.heap.free,
     Figure.HEAP_MIN: lambda load: load.heap.min,
-    Figure.HEAP_LARGEST: lambda load: load.heap.largest,
+    Figure.HEAP_LARGEST: lambda load: load.heap.largest or None,
     Figure.PSRAM_FREE: lambda load: load.psram.free,
     Figure.PSRAM_MIN: lambda load: load.psram.min,
-    Figure.PSRAM_LARGEST: lambda load: load.psram.largest,
-    Figure.RSSI: lambda load: load.rssi,
+    Figure.PSRAM_LARGEST: lambda load: load.psram.largest or None,
+    Figure.RSSI: lambda load: load.rssi or None,  # 0 dBm is no radio's
 }
 _OF_MEDIA: Mapping[Figure, Callable[[MediaIs], int]] = {
     Figure.UP_BPS: lambda media: media.up_bps,

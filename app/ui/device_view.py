@@ -206,7 +206,7 @@ class DeviceView(Card):
             self.volume.blockSignals(True)
             self.volume.setValue(device.volume)
             self.volume.blockSignals(False)
-        self.percent.setText(f"{device.volume} %")
+        self.percent.setText(f"{device.volume} %" if device.volume >= 0 else "–")
 
     @Slot(int)
     def _slid(self, percent: int) -> None:

@@ -204,7 +204,8 @@ class TerminalView:
             (f"{tr('board'):>8} ", "bold"),
             f"{tr('light')} ",
             light,
-            f" · {tr('volume')} {event.volume} % · {tr('door')} {door}",
+            f" · {tr('volume')} {event.volume} %" if event.volume >= 0 else "",
+            f" · {tr('door')} {door}",
         )
 
     def _advance(self, part: str, done: int, total: int) -> None:
