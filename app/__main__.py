@@ -130,6 +130,37 @@ def board(*, kind: str, serve: str, flash: Path | None) -> None:
     run(serve_board(kind=board_kind, url=serve, flash=flash))
 
 
+@main.command()
+@click.option("--port", default="", help="Serial port; without it: the one board there is.")
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the session in this file, for parley replay. No secrets are in it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+def monitor(*, port: str, record: Path | None, as_json: bool) -> None:
+    """Console, conversation, tools and load of a board, until interrupted; it is not reset."""
+    from app.compose.monitoring import monitor as show
+
+    run(show(port=port, record=record, as_json=as_json))
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--terminal", is_flag=True, help="In the terminal, also where there is a display.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+@click.option("--instantly", is_flag=True, help="All at once instead of as it happened.")
+def replay(*, file: Path, terminal: bool, as_json: bool, instantly: bool) -> None:
+    """A session recorded by parley monitor, in the window or in the terminal."""
+    from app.compose.desktop import has_display
+    from app.compose.monitoring import replay_in_terminal, replay_in_window
+
+    speed = 0.0 if instantly else 1.0
+    if terminal or as_json or not has_display():
+        run(replay_in_terminal(file, as_json=as_json, speed=speed))
+    guarded(lambda: sys.exit(replay_in_window(file, speed=speed)))
+
+
 @main.group()
 def bundle() -> None:
     """Firmware bundles: one file with all parts, their digests and where they go."""

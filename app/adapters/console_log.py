@@ -1,7 +1,8 @@
-"""A log of the console in pieces: FILE, and the older FILE.1 to FILE.5, 10 MB each.
+"""Files that grow line by line: the console's log, and the recording of a session.
 
-A thread writes, so that a slow disk stops nobody; what it cannot keep up with is counted, told in
-the file, and let go. Secrets are masked as in the journal.
+The log goes on in pieces: FILE, and the older FILE.1 to FILE.5, 10 MB each. A recording is one new
+file, which ends where it is full. A thread writes, so that a slow disk stops nobody; what it cannot
+keep up with is counted and let go. Secrets are masked as in the journal.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.core.language import tr
 PIECE_MOST_BYTES = 10_000_000
 PIECES_KEPT = 5
 MOST_WAITING = 50_000
+RECORDING_MOST_BYTES = 500_000_000
 
 
 class ConsoleLog:
@@ -31,12 +33,17 @@ class ConsoleLog:
         failed: Callable[[str], None],
         *,
         piece_most_bytes: int = PIECE_MOST_BYTES,
+        pieces_kept: int = PIECES_KEPT,
     ) -> None:
-        """Opens `path` for appending. Raises Fault. `failed` is called once, in the log's thread,
-        when the disk refuses later; nothing is written after that."""
+        """Opens `path` for appending, or anew where no older pieces are kept. Raises Fault.
+
+        `failed` is called once, in the log's thread, when the disk refuses later or the one piece
+        is full; nothing is written after that.
+        """
         self.path = path
         self._failed = failed
         self._most = piece_most_bytes
+        self._pieces_kept = pieces_kept
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._dropped = 0
         try:
@@ -67,7 +74,8 @@ class ConsoleLog:
             self._thread.join()
 
     def _open(self) -> TextIOWrapper:
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        anew = os.O_APPEND if self._pieces_kept else os.O_TRUNC
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | anew, 0o600)
         return os.fdopen(handle, "a", encoding="utf-8", errors="replace", newline="\n")
 
     def _run(self) -> None:
@@ -75,13 +83,18 @@ class ConsoleLog:
             size = self.path.stat().st_size
             while (line := self._lines.get()) is not None:
                 if self._dropped:
-                    line = f"!! {self._dropped} lines were not written\n{line}"
+                    if self._pieces_kept:
+                        line = f"!! {self._dropped} lines were not written\n{line}"
                     self._dropped = 0
                 size += self._file.write(f"{masked(line)}\n")
                 if self._lines.empty():
                     self._file.flush()
                 if size >= self._most:
                     self._file.close()
+                    if not self._pieces_kept:
+                        self._failed(tr("It is full."))
+                        self._drain()
+                        return
                     self._rotate()
                     self._file = self._open()
                     size = 0
@@ -95,7 +108,7 @@ class ConsoleLog:
             pass
 
     def _rotate(self) -> None:
-        for number in range(PIECES_KEPT, 0, -1):
+        for number in range(self._pieces_kept, 0, -1):
             older = self._piece(number - 1)
             if older.exists():
                 older.replace(self._piece(number))

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from app.core.secret import Secret
 
 _log = logging.getLogger(__name__)
 BUNDLE_MOST_BYTES = 64 * 1024 * 1024
+LINE_MOST_CHARACTERS = 2_000_000
 
 
 def config_directory() -> Path:
@@ -84,6 +85,16 @@ def save_settings(path: Path, values: Mapping[str, Any]) -> None:
             tr("Check that there is room on the disk and that you may write to {path}.", path=path),
             repr(error),
         ) from error
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, one by one; bytes that are no text are replaced. Raises Fault."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            while line := file.readline(LINE_MOST_CHARACTERS):
+                yield line
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def save(path: Path, content: bytes) -> None:

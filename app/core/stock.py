@@ -74,8 +74,9 @@ _TASK = re.compile(
 )
 # One look that spares all the others: a flood of other lines must cost nothing.
 _SIGNS = re.compile(
-    r"=Event |PeerConn|Transcript: |Function Call |Begin to send json:|HTTPS_CLIENT|OPENAI_|NETWORK"
-    r"|SYS_STATE|webrtc: Send | set to |Door is |Missing required |Unhandled attribute|Error parsing"
+    r"=Event |PeerConn|Transcript: |Function Call |Begin to send json:|HTTPS_CLIENT|OPENAI_"
+    r"|NETWORK|SYS_STATE|webrtc: Send | set to |Door is |Missing required |Unhandled attribute"
+    r"|Error parsing"
 )
 # Lines of a table that are no rows: titles, and tasks that came or went.
 _TABLE = re.compile(r"\| .*")

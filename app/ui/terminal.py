@@ -26,6 +26,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from app.core.console import Console as Log
+from app.core.console import EntryKind
 from app.core.events import (
     BoardError,
     CheckItem,
@@ -70,6 +72,7 @@ class TerminalView:
             TimeRemainingColumn(),
             console=self.console,
         )
+        self._notes = Log(most_entries=16)
         self._parts: dict[str, TaskID] = {}
         self._speaking: dict[str, tuple[Role, str]] = {}
         self._load: LoadIs | None = None
@@ -99,6 +102,7 @@ class TerminalView:
             return
         if (line := self._line(event)) is not None:
             self.console.print(line, soft_wrap=True)
+        self._print_notes(event)
         self._refresh()
 
     def verdict(self, done: bool, text: str) -> None:
@@ -123,6 +127,14 @@ class TerminalView:
         )
         if fault.detail:
             self.console.print(Text(fault.detail, "dim"), soft_wrap=True)
+
+    def _print_notes(self, event: Event) -> None:
+        """Reset, unplugged, plugged in again, networks found: as the window's console says it."""
+        first = self._notes.end
+        self._notes.apply(event)
+        for index in range(first, self._notes.end):
+            if self._notes[index].kind is EntryKind.NOTE:
+                self.console.print(Text(f"│ {self._notes[index].text}", "cyan"), soft_wrap=True)
 
     def _write_json(self, event: Event) -> None:
         told = {"event": type(event).__name__, **dataclasses.asdict(event)}

@@ -63,3 +63,16 @@ def test_a_disk_that_refuses_later_is_told_once(tmp_path: Path) -> None:
         log.write("much too long for a piece")
     log.close()
     assert len(told) == 1
+
+
+def test_a_recording_is_one_new_file_that_ends_when_it_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("before\n")
+    told: list[str] = []
+    log = ConsoleLog(path, told.append, piece_most_bytes=60, pieces_kept=0)
+    for number in range(20):
+        log.write(f"line {number:03} of many")
+    log.close()
+    assert path.read_text().splitlines() == [f"line 00{number} of many" for number in range(4)]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+    assert told == ["It is full."]
