@@ -16,6 +16,7 @@ from enum import StrEnum
 from app.core.console import Entry, EntryKind
 from app.core.events import Role
 from app.core.language import tr
+from app.core.load import Figure, LoadHistory
 from app.core.transcript_rows import Bubble, Divider, Row, ToolRow
 from app.core.wall_clock import WallClock
 
@@ -223,6 +224,22 @@ def console_line(entry: Entry, clock: WallClock) -> str:
 def console_text(entries: Iterable[Entry], clock: WallClock) -> str:
     """The console as a file."""
     return "".join(f"{console_line(entry, clock)}\n" for entry in entries)
+
+
+# ---- the load
+
+
+def load_csv(history: LoadHistory, clock: WallClock) -> str:
+    """A line for each moment with a sample, a column for each figure; empty where none was told."""
+    figures = tuple(Figure)
+    moments: dict[float, list[str]] = {}
+    for column, figure in enumerate(figures):
+        for at, value in zip(*history.series(figure), strict=True):
+            moments.setdefault(at, [""] * len(figures))[column] = str(value)
+    names = [figure.name.lower() for figure in figures]
+    lines = [",".join(("time", *names))]
+    lines += [",".join((clock.stamp(at), *moments[at])) for at in sorted(moments)]
+    return "".join(f"{line}\r\n" for line in lines)  # as RFC 4180 has it
 
 
 # ---- names of files

@@ -108,7 +108,6 @@ class ConsolePanel(Card):
     def _arrange(self) -> None:
         self.body.setContentsMargins(14, 8, 10, 8)
         self.body.setSpacing(6)
-        self.head.addWidget(self.lost)
         self.head.addStretch(1)
         tools = (
             *self.search.widgets,
@@ -120,7 +119,7 @@ class ConsolePanel(Card):
         self.body.addWidget(self.lines, 1)
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 4, 0)
-        for widget in (self.command, self.asking_load, self.scanning):
+        for widget in (self.command, self.lost, self.asking_load, self.scanning):
             line.addWidget(widget)
         self.body.addLayout(line)
         order: list[QWidget] = [*tools, self.lines]

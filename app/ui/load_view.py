@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QBuffer,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableView
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QMenu,
+    QSizePolicy,
+    QTableView,
+    QToolButton,
+)
 
-from app.core.events import SessionState, TaskLoad
+from app.core.events import LevelIs, SessionState, TaskLoad
 from app.core.language import tr
 from app.core.load import Figure, LoadHistory, Mark, MarkKind
+from app.core.load_watch import LITTLE_STACK_BYTES
 from app.ui import plot, style
-from app.ui.controls import Card, Chooser, label
+from app.ui.controls import Card, Chooser, Elided, IconButton, label
+from app.ui.level_meter import LevelMeter
 from app.ui.plot import Curve, Plot
 
 Index = QModelIndex | QPersistentModelIndex
-_LITTLE_STACK = 512
-"""Bytes; a task that has had less left is near an overflow."""
 _SPANS_S = (60, 300, 900, 3600)
 _LEAST_SPAN_S = 20
 _BOTH = (Figure.HEAP_FREE, Figure.RTT_MS)  # one of each kind of sample
@@ -36,7 +51,12 @@ def mark_text(mark: Mark) -> str:
 
 
 class LoadView(Card):
-    """Five plots; the cursor of one is the cursor of all."""
+    """Five plots; the cursor of one is the cursor of all.
+
+    Signals: save_asked(form), "png" or "csv".
+    """
+
+    save_asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__(tr("Load"))
@@ -57,22 +77,38 @@ class LoadView(Card):
             name = tr("1 hour") if minutes == 60 else tr("{minutes} min", minutes=minutes)
             self.span.addItem(name, seconds)
         self.span.activated.connect(self.show_history)
-        self.notes = label(role="muted")
-        self.head.addWidget(self.notes)
-        self.head.addStretch(1)
+        self.notes = Elided(role="muted")
+        self.saving = IconButton("save", tr("Save the load"))
+        menu = QMenu(self)
+        for name, form in ((tr("Picture (PNG)"), "png"), (tr("Table (CSV)"), "csv")):
+            menu.addAction(name).setData(form)
+        menu.triggered.connect(lambda action: self.save_asked.emit(action.data()))
+        self.saving.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.saving.setMenu(menu)
+        self.head.addWidget(self.notes, 1)
         self.head.addWidget(self.span)
+        self.head.addWidget(self.saving)
+        self.levels = LevelMeter()
+        self._level: LevelIs | None = None
         self.body.setSpacing(5)
+        self.body.addWidget(self.levels)
         for each in self.plots:
             self.body.addWidget(each, 1)
             each.pointed.connect(self._point)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def take(self, event: object) -> None:
+        if isinstance(event, LevelIs):
+            self._level = event  # of a batch only the newest is painted
+            return
         self._dirty |= self.history.apply(event)  # type: ignore[arg-type]
 
     @Slot()
     def catch_up(self) -> None:
         """The batch is complete."""
+        if self._level is not None:
+            self.levels.show_levels(self._level)
+            self._level = None
         if self._dirty:
             self._dirty = False
             self.show_history()
@@ -114,6 +150,13 @@ class LoadView(Card):
         ):
             each.show_curves(curves, marks, start, end)
         self._show_notes()
+
+    def picture(self) -> bytes:
+        """The card as it is painted now, as PNG."""
+        content = QBuffer()
+        content.open(QBuffer.OpenModeFlag.WriteOnly)
+        self.grab().save(content, "PNG")
+        return bytes(content.data().data())
 
     def _curve(self, name: str, figure: Figure, scale: float) -> Curve:
         times, values = self.history.series(figure)
@@ -180,7 +223,7 @@ class TaskModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _side(column)
         if role == Qt.ItemDataRole.ForegroundRole and column == 3:
-            short = task.stack_left < _LITTLE_STACK
+            short = task.stack_left < LITTLE_STACK_BYTES
             return QColor(style.theme().bad) if short else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return tr("Priority {number}", number=task.priority)

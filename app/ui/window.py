@@ -36,6 +36,7 @@ from app.core.events import (
     Event,
     FlashStage,
     FlashWrote,
+    LevelIs,
     LinkClosed,
     LinkOpened,
     LoadIs,
@@ -58,9 +59,10 @@ from app.core.events import (
     WifiIs,
     Words,
 )
-from app.core.export import Document, console_text, document, file_name
+from app.core.export import Document, console_text, document, file_name, load_csv
 from app.core.faults import Fault
 from app.core.language import tr
+from app.core.load_watch import LoadWatch
 from app.core.ports import Actions
 from app.core.session_text import fault_of, wifi_fault_of
 from app.core.wall_clock import WallClock
@@ -104,6 +106,7 @@ class MainWindow(QMainWindow):
         self._store = store or Forgetful()
         self._log_place = log_place
         self._state = BoardState()
+        self._watch = LoadWatch()
         self._installation = Installation()
         self._report: ReportDialog | None = None
         self.asking: QFileDialog | None = None
@@ -198,10 +201,11 @@ class MainWindow(QMainWindow):
         on = self.feed.on
         on(CONSOLE_EVENTS, self.console.take)
         on((Words, Turn, ToolCalled, ToolAnswered, SessionIs, Boot, UsageIs), self.chat.take)
-        on((LoadIs, MediaIs, SessionIs, ToolCalled, Boot), self.load.take)
+        on((LoadIs, MediaIs, SessionIs, ToolCalled, Boot, LevelIs), self.load.take)
         told_of_board = (PortsAre, LinkOpened, LinkClosed, Boot, WifiIs, SessionIs, ConsoleLine)
         on(told_of_board, self._board_told)
         on((LoadIs,), self._loaded)
+        on((LoadIs, Boot, LinkClosed), self._watched)
         on((DeviceIs,), self.device.show_device)
         on((CheckList,), self._listed)
         on((FlashStage,), self._staged)
@@ -256,6 +260,12 @@ class MainWindow(QMainWindow):
 
     def _loaded(self, event: LoadIs) -> None:
         self.task_list.show_tasks(self.load.history.tasks)
+
+    def _watched(self, event: Event) -> None:
+        for note in self._watch.take(event):
+            self.messages.show_message(
+                note.what, note.remedy, note.detail, Tone.WARNING, topic=note.topic
+            )
 
     def _listed(self, event: CheckList) -> None:
         self.chat.check_list(event.items)
@@ -320,6 +330,7 @@ class MainWindow(QMainWindow):
         self.console.scan_asked.connect(lambda: self._send(Scan()))
         self.console.save_asked.connect(self._save_console)
         self.console.log_asked.connect(self._log_console)
+        self.load.save_asked.connect(self._save_load)
         self.device.volume_asked.connect(lambda percent: self._send(SetVolume(percent)))
         self.device.mute_asked.connect(lambda on: self._send(Mute(on)))
         self.progress.cancel_asked.connect(self._cancel)
@@ -383,6 +394,13 @@ class MainWindow(QMainWindow):
         entries = self.console.console.entries()
         name = file_name("console", "txt", self._clock, monotonic())
         self.save_as(name, lambda: console_text(entries, self._clock).encode())
+
+    @Slot(str)
+    def _save_load(self, form: str) -> None:
+        name = file_name("load", form, self._clock, monotonic())
+        picture = self.load.picture() if form == "png" else b""
+        table = load_csv(self.load.history, self._clock) if form == "csv" else ""
+        self.save_as(name, lambda: picture or table.encode())
 
     @Slot(bool)
     def _log_console(self, on: bool) -> None:

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core import events as ev
 from app.core import export
+from app.core.console import Console
 from app.core.events import Role, Source
 from app.core.export import Document, document
+from app.core.load import LoadHistory
 from app.core.transcript_rows import Bubble, Divider, Row, ToolRow
 from app.core.wall_clock import WallClock
 
@@ -95,6 +98,30 @@ def test_a_long_answer_is_cut_into_readable_parts():
     assert (parts[0].begin_ms, parts[-1].end_ms) == (0, 30_000)
     chinese = Bubble(BOARD, 0.0, ASSISTANT, "a", "灯" * 200)
     assert [len(part.text) for part in export.cues((chinese,))] == [84, 84, 32]
+
+
+def test_the_load_as_a_table():
+    history = LoadHistory()
+    heap = ev.Heap(100, 50, 40)
+    history.apply(ev.LoadIs(1.0, 1000, (10, 20), heap, heap, -50))
+    history.apply(ev.MediaIs(BOARD, 1.5, 1, 2, 3, 4, 5, 6))
+    head, first, second, end = export.load_csv(history, CLOCK).split("\r\n")
+    assert head.startswith("time,cpu_0,cpu_1,heap_free,")
+    assert first == "2023-11-14T22:13:21.000+00:00,10,20,100,50,40,100,50,40,-50,,,,,,"
+    assert second == "2023-11-14T22:13:21.500+00:00,,,,,,,,,,1,2,3,4,5,6"
+    assert end == ""
+
+
+def test_the_console_as_a_file():
+    console = Console()
+    console.apply(ev.ConsoleLine(1.0, "\x1b[31mE (1) a: b\x1b[0m"))
+    console.sent("vol 5", 1.25)
+    console.apply(ev.RecordsLost(2.0, 3))
+    assert export.console_text(console.entries(), CLOCK).splitlines() == [
+        "22:13:21.000 E (1) a: b",
+        "22:13:21.250 > vol 5",
+        "22:13:22.000 !! 3 messages of the board were lost here.",
+    ]
 
 
 def test_names_of_files():

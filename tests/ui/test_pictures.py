@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 from ui_desk import SHOTS, Desk, end, shoot
 
 from app.core import language
+from app.core.events import LevelIs, Source
 from app.core.faults import Fault
 from app.ui import style
 from app.ui.controls import Elided
@@ -144,6 +145,7 @@ def test_reading_closely(make, look, tongue):
         window.handle(event)
     for event in script.interruption():
         window.handle(event)
+    window.handle(LevelIs(Source.BOARD, 90.0, -24.0, -7.0, -52.0))
     window.feed.flush()
     window.chat.times.click()
     window.console.times.trigger()

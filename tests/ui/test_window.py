@@ -16,6 +16,7 @@ from app.core.events import (
     Boot,
     DeviceIs,
     FlashStage,
+    LevelIs,
     LinkClosed,
     LinkOpened,
     LogIs,
@@ -128,6 +129,9 @@ def test_load_over_a_minute(ready):
     assert first == ["IDLE0", "0", "68.7 %", "1,004 B"]
     by_name = {model.index(row, 0).data(): row for row in range(model.rowCount())}
     assert model.index(by_name["tiT"], 1).data() == "any"
+    assert model.index(by_name["parley_core"], 3).data(Qt.ItemDataRole.ForegroundRole) is None
+    tell(ready, script.short_stack(100.0))
+    by_name = {model.index(row, 0).data(): row for row in range(model.rowCount())}
     short = model.index(by_name["parley_core"], 3)
     assert short.data(Qt.ItemDataRole.ForegroundRole) is not None
 
@@ -447,3 +451,30 @@ def test_logging_the_console(ready, desk, turn, tmp_path):
     ready.console.logging.trigger()
     turn()
     assert desk.asked == [("log", str(tmp_path / "c.log")), ("log", "")]
+
+
+def test_saving_the_load_as_a_picture_and_as_a_table(ready, desk, turn, tmp_path):
+    tell(ready, *script.load(1.0, 20))
+    for action, name in zip(ready.load.saving.menu().actions(), ("a.png", "b.csv"), strict=True):
+        action.trigger()
+        choose_place(ready, tmp_path / name)
+    turn()
+    (_, _, picture), (_, _, table) = desk.asked
+    assert picture.startswith(b"\x89PNG")
+    assert table.count(b"\r\n") == 21
+
+
+def test_levels_are_shown_when_a_board_tells_them(ready):
+    assert not ready.load.levels.isVisible()
+    tell(ready, *(LevelIs(Source.BOARD, 1.0, -30.0 + n, -12.0, -70.0) for n in range(9)))
+    assert ready.load.levels.isVisible()
+    assert ready.load.levels.texts() == ["Microphone −22 dB", "Speaker −12 dB", "Echo left −70 dB"]
+    assert not ready.load.levels.grab().isNull()
+
+
+def test_a_short_stack_raises_a_note(ready):
+    before = len(ready.messages._messages)
+    tell(ready, *script.load(1.0, 3))
+    assert len(ready.messages._messages) == before
+    tell(ready, script.short_stack(5.0), script.short_stack(6.0))
+    assert len(ready.messages._messages) == before + 1

@@ -16,6 +16,7 @@ from app.core.events import (
     FlashStage,
     FlashWrote,
     Heap,
+    LevelIs,
     LinkClosed,
     LinkOpened,
     LoadIs,
@@ -148,7 +149,7 @@ def load(start: float, count: int) -> Iterator[Event]:
                 TaskLoad("opus_enc", 1, 121, 11_840, 18),
                 TaskLoad("peer", 0, 96, 4_212, 15),
                 TaskLoad("wifi", 0, 41, 2_948, 23),
-                TaskLoad("parley_core", -1, 12, 488, 10),
+                TaskLoad("parley_core", -1, 12, 1_488, 10),
                 TaskLoad("tiT", -1, 9, 2_040, 18),
             ),
         )
@@ -214,12 +215,22 @@ def interruption() -> Iterator[Event]:
     )
 
 
+def short_stack(at: float) -> LoadIs:
+    """A sample in which a task is near its end."""
+    heap = Heap(148_000, 131_072, 96_256)
+    tasks = (TaskLoad("audio_afe", 1, 213, 3_264, 20), TaskLoad("parley_core", -1, 12, 488, 10))
+    psram = Heap(6_350_000, 6_100_000, 5_900_000)
+    return LoadIs(at, int(at * 1000), (234, 410), heap, psram, -52, tasks)
+
+
 def troubles() -> Iterator[Event]:
     at = 80.0
     yield RecordsLost(at, 3)
     yield WireGarbled(at, b"\x00\xff\x1e{", "not a record")
     yield log(at, Severity.ERROR, "peer", "ice: consent lost")
     yield BoardError(B, at, "cfg", "volume: 0 to 100", key="volume")
+    yield LevelIs(B, at, -24.0, -8.0, -52.0)
+    yield short_stack(at + 12)
     yield SessionIs(B, at + 1, SessionState.IDLE, "peer_lost", "no packet for 6 s")
     yield LinkClosed(at + 2, VIRTUAL.name, "the port vanished")
 
