@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from app.core.console import Entry, EntryKind
@@ -73,7 +73,7 @@ def as_json(rows: Iterable[Row], clock: WallClock | None = None) -> str:
 def jsonable(row: Row) -> dict[str, object]:
     """The row's fields, and `row`, its kind: words, tool or session."""
     names: Mapping[type, str] = {Bubble: "words", ToolRow: "tool", Divider: "session"}
-    return {"row": names[type(row)], **asdict(row)}
+    return {"row": names[type(row)], **{key.name: getattr(row, key.name) for key in fields(row)}}
 
 
 def _time(row: Row, clock: WallClock | None) -> str:

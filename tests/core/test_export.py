@@ -21,7 +21,7 @@ from app.core.load import LoadHistory
 from app.core.transcript_rows import Bubble, Divider, Row, ToolRow
 from app.core.wall_clock import WallClock
 
-quick = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+quick = settings(max_examples=25, deadline=None, database=None, derandomize=True)
 BOARD, USER, ASSISTANT = Source.BOARD, Role.USER, Role.ASSISTANT
 CLOCK = WallClock(1_700_000_000.0, UTC)
 OUTPUT = '{"ok":true}'

@@ -9,7 +9,7 @@ from app.core import events as ev
 from app.core.load_watch import LoadWatch, Note
 
 PSRAM = ev.Heap(8000, 7000, 6000)
-quick = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+quick = settings(max_examples=25, deadline=None, database=None, derandomize=True)
 
 
 def sample(at: float, free: int = 100_000, **stacks: int) -> ev.LoadIs:
@@ -65,6 +65,6 @@ def test_a_restart_begins_anew():
 
 
 @quick
-@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(0, 1 << 32)), max_size=60))
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(0, 1 << 32)), max_size=40))
 def test_any_samples(samples):
     told(*(sample(at, free, t=free) for at, free in samples))

@@ -15,7 +15,7 @@ from app.core.recording import Recording
 from app.core.secret import Secret
 from app.core.wall_clock import WallClock
 
-quick = settings(max_examples=100, deadline=None, database=None, derandomize=True)
+quick = settings(max_examples=40, deadline=None, database=None, derandomize=True)
 HEAD = recording.head(WallClock(1_700_000_000.5), "0.1.0")
 KINDS = sorted(recording._CLASSES.values(), key=lambda kind: kind.__name__)
 
@@ -103,7 +103,7 @@ JSON = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
-    max_leaves=8,
+    max_leaves=5,
 )
 FIELDS = sorted({name for hints in recording._HINTS.values() for name in hints})
 
