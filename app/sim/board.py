@@ -22,8 +22,9 @@ from app.sim import boot, registers
 from app.sim.cable import Cable, Port
 from app.sim.chip import FRAME, Chip, Network, Pcm, Program, Room
 from app.sim.lines import Bridge, ResetLines, Step, UsbSerialJtag
+from app.sim.loader import Leave
 from app.sim.nvs import NvsStore
-from app.sim.rom import Leave, Rom
+from app.sim.rom import Rom
 from app.sim.spi_flash import SpiFlash
 
 log = logging.getLogger("sim.board")
@@ -86,7 +87,8 @@ class VirtualBoard:
     """A board on the desk, off at first. All public methods may be called from any thread.
 
     `flash` is used in place and blank (0xFF) when not given; ValueError on an impossible size.
-    `cores` are the host libraries that a flashed image may name.
+    `cores` are the host libraries that a flashed image may name. Without `stub` the chip's loader
+    takes no flasher stub, like one that only knows its ROM.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class VirtualBoard:
         room: Room | None = None,
         mac: bytes | None = None,
         program: Callable[[Path, Chip], Program] = real_firmware,
+        stub: bool = True,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -111,6 +114,7 @@ class VirtualBoard:
         self._networks = networks
         self._room: Room = Quiet() if room is None else room
         self._make_program = program
+        self._takes_stub = stub
         self._switch = threading.Lock()
         self._plug = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -280,7 +284,8 @@ class VirtualBoard:
                 package=self.make.package,
                 flash_in_package=self.make.flash_in_package,
             )
-            self._rom = Rom(self.flash, registers.Registers(self.flash, fuses))
+            chip = registers.Registers(self.flash, fuses)
+            self._rom = Rom(self.flash, chip, takes_stub=self._takes_stub)
         else:
             self._booting = asyncio.get_running_loop().create_task(self._boot(reset))
             self._booting.add_done_callback(self._booted)
