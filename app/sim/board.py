@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -77,7 +79,10 @@ class Quiet:
 
 
 def real_firmware(core: Path, chip: Chip) -> Program:
-    """The firmware core in `core`; imported here because it brings aiortc with it."""
+    """The firmware core in `core`; imported here because it brings aiortc with it.
+
+    That takes a second, so a board that is switched on imports it ahead, in a thread.
+    """
     from app.sim.firmware import Firmware
 
     return Firmware(core, chip)
@@ -127,6 +132,7 @@ class VirtualBoard:
         self._settling: asyncio.TimerHandle | None = None
         self._life = 0
         self._booting: asyncio.Task[None] | None = None
+        self._importing: asyncio.Future[ModuleType] | None = None
         self._rom: Rom | None = None
         self._program: Program | None = None
         self._endings: set[asyncio.Task[None]] = set()
@@ -191,6 +197,10 @@ class VirtualBoard:
 
     async def _live(self, started: threading.Event) -> None:
         self._begin(self.make.lines())
+        if self._make_program is real_firmware:
+            self._importing = asyncio.get_running_loop().run_in_executor(
+                None, import_module, "app.sim.firmware"
+            )
         with self._plug:
             self._loop = asyncio.get_running_loop()
             if self._plugged:
@@ -319,6 +329,8 @@ class VirtualBoard:
         self._print(found.text)
         match found:
             case boot.Ready():
+                if self._importing is not None:
+                    await asyncio.shield(self._importing)  # a reset ends the boot, not the import
                 self._run(found, reset)
             case boot.Stuck(again=again) if again:
                 await self._complain(again)

@@ -240,6 +240,21 @@ def test_power_on_runs_the_flash_at_once_and_restart_begins_anew(make):
     assert len(Echo.chips) == 3
 
 
+def test_the_chip_answers_while_its_firmware_is_still_imported(make, monkeypatch):
+    imported = threading.Event()
+    monkeypatch.setattr("app.sim.board.real_firmware", Echo)
+    monkeypatch.setattr("app.sim.board.import_module", lambda _: imported.wait(SOON_S))
+    make(flash=made.flash(CORE))
+    with console() as port:
+        text_until(port, b"ESP-IDF:")
+        reset_to_run(port)
+        text_until(port, b"ESP-IDF:")
+        assert not Echo.chips
+        imported.set()
+        text_until(port, b"(usb)\n")
+    assert len(Echo.chips) == 1
+
+
 def test_settings_are_in_flash_after_a_restart(make):
     board = make(flash=made.flash(CORE))
     with console() as port:
