@@ -149,9 +149,10 @@ def virtual_board(
     *,
     mac: bytes | None = None,
     installed: tuple[FlashPart, ...] = (),
+    stub: bool = True,
 ) -> Iterator[VirtualBoard]:
     """A powered board at `sim://NAME`; gone afterwards, threads included."""
-    board = VirtualBoard(name, kind, cores=(core,), program=FakeProgram, mac=mac)
+    board = VirtualBoard(name, kind, cores=(core,), program=FakeProgram, mac=mac, stub=stub)
     for part in installed:
         board.flash.program(part.offset, part.data)
     protocol_sim.boards[name] = board
