@@ -88,6 +88,9 @@ class Service:
         self.base_url = ""
         """`http://127.0.0.1:PORT/v1` once started."""
 
+        self.lan_urls: tuple[str, ...] = ()
+        """The same at the further addresses."""
+
         self._host, self._port = host, port
         self._brain = brain or demo_brain()
         self._keys, self._limit_s, self._ice_lite = keys, session_limit_s, ice_lite
@@ -142,6 +145,7 @@ class Service:
             raise
         self._runner = runner
         self.base_url = f"http://{self._host}:{port}/v1"
+        self.lan_urls = tuple(f"http://{address}:{port}/v1" for address in self._also)
 
     async def stop(self) -> None:
         """Ends every call and closes the port. Nothing is left behind; idempotent."""

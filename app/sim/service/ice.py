@@ -1,8 +1,8 @@
 """Where a call is reached: our side of ICE, as far as aioice has no say of ours in it.
 
 aiortc hands no parameters through to aioice, so what differs is set on the connection between
-`setRemoteDescription`, which makes it, and `setLocalDescription`, which gathers. Three private names
-are used (`_connection`, `_local_username`, `_local_password`); a test fails when they move.
+`setRemoteDescription`, which makes it, and `setLocalDescription`, which gathers. Three private
+names are used (`_connection`, `_local_username`, `_local_password`); a test fails when they move.
 WORKAROUND until RTCConfiguration takes ICE credentials and addresses.
 """
 

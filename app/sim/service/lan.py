@@ -1,5 +1,5 @@
-"""The service for boards and computers of the same network (`--lan`): on which addresses it listens,
-who may ask, and the token that stands in for a key.
+"""The service for boards and computers of the same network (`--lan`): on which addresses it
+listens, who may ask, and the token that stands in for a key.
 
 Only private addresses count as the same network, on both sides: a port forwarded to the internet by
 mistake answers nobody there.

@@ -7,8 +7,8 @@ The first line tells the format; from the second on it is the events in the orde
     {"ms": 131, "from": "client", "event": {…}}
     {"ms": 9120, "from": "call", "state": "ended", "reason": "peer_closed"}
 
-`ms` counts from the first line. `from` is server, client, sideband or call. What is no JSON object is
-kept as `"garbled": "…"`. There is no key in a recording (fields that carry one are emptied, and
+`ms` counts from the first line. `from` is server, client, sideband or call. What is no JSON object
+is kept as `"garbled": "…"`. There is no key in a recording (fields that carry one are emptied, and
 anything that looks like one is blanked) and no sound (`audio` is empty, `audio_bytes` its length).
 """
 
