@@ -283,8 +283,8 @@ async def _short_calls(service: ServiceProcess, http: aiohttp.ClientSession, cou
 async def _settled(service: ServiceProcess) -> dict[str, float]:
     """The figures once every call is forgotten."""
     async with asyncio.timeout(30):
-        while (await service.figures("clear"))["calls"]:
-            await asyncio.sleep(0.2)  # noqa: ASYNC110  # another process: there is only asking
+        while (await service.figures("clear"))["calls"]:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.2)
     await asyncio.sleep(0.5)
     return await service.figures("clear")
 
