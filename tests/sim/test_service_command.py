@@ -46,7 +46,7 @@ async def test_plain_lines_tell_calls_and_words(tmp_path):
             assert caller.call_id in await line_with(process, "state=open")
             caller.send("response.create")
             await line_with(process, "who=assistant text=")
-        await line_with(process, "state=ended reason=peer_closed")
+        await line_with(process, "state=ended reason=")
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(5):
             assert await process.wait() == 0

@@ -133,3 +133,27 @@ def test_recorder_keeps_order_and_ends_once(tmp_path):
     recorder.heard("call", "hangup")
     recorder.heard("server", '{"type": "b"}')
     assert [entry.get("from") for entry in lines(tmp_path)] == [None, "server", "client", "call"]
+
+
+async def test_a_call_is_worth_more_than_its_recording(tmp_path):
+    taken = tmp_path / "a-file"
+    taken.write_text("")
+    told: list[str] = []
+    service = Service(record=taken, tell=lambda kind, facts: told.append(kind))
+    await service.start()
+    async with Caller(service.base_url) as caller:
+        await caller.by_secret()
+        await caller.until("session.created")
+    await service.stop()
+    assert told.count("error") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_ends_the_recording_only(tmp_path):
+    recorder = Recorder(tmp_path, "rtc_1")
+    recorder._out.close()
+    recorder._out = open("/dev/full", "w", buffering=1)  # noqa: SIM115  # closed by the recorder
+    for _ in range(3):
+        recorder.heard("server", '{"type": "a"}')
+    recorder.heard("call", "hangup")
+    assert recorder._out is None

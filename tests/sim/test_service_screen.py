@@ -16,7 +16,7 @@ from app.sim.speech import speak
 
 async def test_a_terminal_shows_calls_words_and_levels():
     screen = io.StringIO()
-    board = Switchboard(Console(file=screen, force_terminal=True, width=160))
+    board = Switchboard(Console(file=screen, force_terminal=True, highlight=False, width=160))
     service = Service(tell=board.told)
     await service.start()
     async with board.shown(lambda: service.calls):
@@ -37,5 +37,5 @@ async def test_a_terminal_shows_calls_words_and_levels():
 
 
 async def _shown(screen: io.StringIO, *what: str) -> None:
-    while not all(word in screen.getvalue() for word in what):
-        await asyncio.sleep(0.05)  # noqa: ASYNC110  # the screen has no news of its own
+    while not all(word in screen.getvalue() for word in what):  # noqa: ASYNC110  # has no news
+        await asyncio.sleep(0.05)

@@ -190,7 +190,10 @@ class Service:
         )
         self._calls[call.id] = call
         if self._record is not None:
-            call.listeners.append(Recorder(self._record, call.id).heard)
+            try:
+                call.listeners.append(Recorder(self._record, call.id).heard)
+            except OSError as why:  # a call is worth more than its recording
+                self.told("error", {"call": call.id, "code": f"not recorded: {why}"})
         sdp = await call.answer(offer, ice_lite=self._ice_lite, advertise=self._advertise)
         return Opened(call.id, sdp)
 

@@ -5,7 +5,7 @@ The first line tells the format; from the second on it is the events in the orde
     {"format": "parley-call", "version": 1, "call": "rtc_…", "started": "2026-11-22T18:00:00Z"}
     {"ms": 102, "from": "server", "event": {"type": "session.created", …}}
     {"ms": 131, "from": "client", "event": {…}}
-    {"ms": 9120, "from": "call", "state": "ended", "reason": "peer_closed"}
+    {"ms": 9120, "from": "call", "state": "ended", "reason": "channel_closed"}
 
 `ms` counts from the first line. `from` is server, client, sideband or call. What is no JSON object
 is kept as `"garbled": "…"`. There is no key in a recording (fields that carry one are emptied, and
@@ -19,6 +19,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,8 +70,8 @@ class Recorder:
             self._line(origin, garbled=_KEY.sub("•••", text[:GARBLED_CHARS]))
 
     def _close(self, reason: str) -> None:
+        self._line("call", state="ended", reason=reason)
         if self._out is not None:
-            self._line("call", state="ended", reason=reason)
             self._out.close()
             self._out = None
 
@@ -79,8 +80,14 @@ class Recorder:
         self._write({"ms": at_ms, "from": origin, **what})
 
     def _write(self, entry: Json) -> None:
-        if self._out is not None:
+        if self._out is None:
+            return
+        try:
             self._out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        except OSError:  # the disk is full: what there is stays, and the call goes on
+            with suppress(OSError):
+                self._out.close()
+            self._out = None
 
 
 def without_secrets(value: Any) -> Any:
