@@ -82,6 +82,7 @@ async def serve() -> None:
                     "late_p99": float(np.percentile(late, 99)),
                     "late_max": float(late.max()),
                     "cpu_s": cpu.user + cpu.system,
+                    "waited_s": _waited_s(),
                     "rss_mb": me.memory_info().rss / 2**20,
                     "fds": me.num_fds(),
                     "tasks": len(asyncio.all_tasks()),
@@ -91,6 +92,14 @@ async def serve() -> None:
             flush=True,
         )
     await service.stop()
+
+
+def _waited_s() -> float:
+    """How long this thread was ready and no processor was free (Linux; else 0)."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _give_back() -> None:
@@ -253,6 +262,7 @@ async def many_at_once(calls: int, seconds: float) -> dict[str, float]:
         "sender late, p99 (ms)": after["late_p99"],
         "sender late, max (ms)": after["late_max"],
         "service CPU (cores)": (after["cpu_s"] - opened["cpu_s"]) / spent_s,
+        "service waited for a CPU (%)": (after["waited_s"] - opened["waited_s"]) * 100 / spent_s,
         "callers' CPU (cores)": (now.user + now.system - mine.user - mine.system) / spent_s,
         "RSS without calls (MB)": before["rss_mb"],
         "RSS at the start (MB)": opened["rss_mb"],
