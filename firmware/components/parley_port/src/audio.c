@@ -2,31 +2,11 @@
 /* The sound as a whole: what the peer and the core see of microphone.c and speaker.c, and the one place that knows
  * whether this board has sound at all. A board without (no Echo Base under the AtomS3R) still holds its conversation in
  * writing. */
-#include <math.h>
-
 #include "esp_log.h"
 #include "sound.h"
 
 static const char *const TAG = "audio";
 static bool has_sound;
-
-void parley_loudness_add(parley_loudness_t *loudness, const int16_t *samples, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    int32_t sample = samples[i];
-    loudness->squares += (uint32_t)(sample * sample);
-  }
-  loudness->count += (uint32_t)count;
-}
-
-int16_t parley_loudness_cdb(parley_loudness_t loudness) {
-  const int16_t silence = -9600;
-  if (loudness.squares == 0 || loudness.count == 0) {
-    return silence;
-  }
-  float mean = (float)loudness.squares / (float)loudness.count / (32768.0f * 32768.0f);
-  float cdb = 1000.0f * log10f(mean);
-  return cdb < silence ? silence : (int16_t)cdb;
-}
 
 void parley_sound_capture(int16_t *frame) {
   if (has_sound && parley_board.capture(frame)) {
