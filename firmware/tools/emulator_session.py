@@ -143,6 +143,18 @@ def _says(event: events.Event, role: events.Role) -> bool:
     )
 
 
+def open_port(port: serial.SerialBase, within_s: float = 15) -> None:
+    """Open the line; an emulator that has just been started may need a moment. Raises Missed."""
+    deadline = time.monotonic() + within_s
+    while not port.is_open:
+        try:
+            port.open()
+        except serial.SerialException as why:
+            if time.monotonic() > deadline:
+                raise Missed(str(why)) from why
+            time.sleep(0.2)
+
+
 def main() -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -162,7 +174,11 @@ def main() -> int:
     port = serial.serial_for_url(wishes.port, do_not_open=True, timeout=0.2)
     if not wishes.port.startswith("socket:"):
         port.dtr = port.rts = False  # on a board these are reset and boot mode
-    port.open()
+    try:
+        open_port(port)
+    except Missed as missed:
+        print(f"FAILED: {missed}", flush=True)
+        return 1
     with port:
         try:
             hold(Talk(port), wishes)
