@@ -208,6 +208,10 @@ bool parley_json_is_object(parley_json_t value) {
   return starts_with(value, '{');
 }
 
+bool parley_json_is_array(parley_json_t value) {
+  return starts_with(value, '[');
+}
+
 bool parley_json_is_string(parley_json_t value) {
   return starts_with(value, '"');
 }
