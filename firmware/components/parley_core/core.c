@@ -4,11 +4,7 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct parley_core) < 48 * 1024, "one core stays under 48 kB");
-
-typedef struct {
-  max_align_t aligned;
-} alignment_t;
+_Static_assert(sizeof(struct parley_core) < 49152, "one core stays under 48 kB (49,152)");
 
 const char *parley_core_version(void) {
   return PARLEY_VERSION;
@@ -20,7 +16,7 @@ size_t parley_core_size(void) {
 
 parley_core_t *parley_core_init(void *memory, size_t room, const parley_port_t *port, const parley_board_t *board) {
   parley_core_t *core = memory;
-  if (room < sizeof *core || (uintptr_t)memory % _Alignof(alignment_t) != 0) {
+  if (room < sizeof *core || (uintptr_t)memory % _Alignof(max_align_t) != 0) {
     return NULL;
   }
   memset(core, 0, sizeof *core);

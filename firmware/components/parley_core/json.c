@@ -78,7 +78,8 @@ static const char *check_string(const char *at, const char *end) {
     if ((unsigned char)c < 0x20) {
       return NULL;
     }
-    if (c == '\\' && (at = check_escape(at, end)) == NULL) {
+    at = c == '\\' ? check_escape(at, end) : at;
+    if (at == NULL) {
       return NULL;
     }
   }
