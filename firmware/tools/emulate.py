@@ -76,7 +76,7 @@ def machine(qemu: str, flash: Path, console: int) -> list[str]:
 
 def started(stack: ExitStack, command: list[str], **more: object) -> subprocess.Popen[str]:
     """A process that ends, at the latest, with the stack."""
-    process = subprocess.Popen(command, text=True, cwd=ROOT, **more)  # type: ignore[call-overload]
+    process = subprocess.Popen(command, text=True, cwd=ROOT, **more)  # type: ignore[call-overload]  # noqa: S603  ours
 
     def end() -> None:
         process.terminate()
@@ -127,7 +127,7 @@ def main() -> int:
         started(stack, machine(qemu, flash, console))
         address = f"socket://127.0.0.1:{console}"
         judge = [sys.executable, str(JUDGE), address, "--base-url", base_url, *sys.argv[2:]]
-        code = subprocess.run(judge, cwd=ROOT, check=False).returncode
+        code = subprocess.run(judge, cwd=ROOT, check=False).returncode  # noqa: S603  ours
         print(f"---- what the service said\n{log.read_text()}", flush=True)
         return code
 

@@ -102,7 +102,8 @@ def hold(talk: Talk, wishes: argparse.Namespace) -> None:
     if wishes.reboot:
         talk.send(events.Reboot())
     talk.wait("a boot record", lambda event: isinstance(event, events.Boot), wishes.boot_s)
-    settings = {"auto_start": "0", "base_url": wishes.base_url}
+    # Without a greeting: what the assistant says is an answer.
+    settings = {"auto_start": "0", "greeting": "", "base_url": wishes.base_url}
     settings |= dict(pair.split("=", 1) for pair in wishes.set)
     for key, value in settings.items():
         talk.ask(events.StoreValue(key, value))
@@ -122,8 +123,14 @@ def hold(talk: Talk, wishes: argparse.Namespace) -> None:
     )
     if wishes.text:
         talk.ask(events.Say(wishes.text))
-    for role, what in ((events.Role.USER, "what was said"), (events.Role.ASSISTANT, "an answer")):
-        talk.wait(f"{what}, in writing", lambda event, role=role: _says(event, role), wishes.talk_s)
+    # What was said may be written down after the answer to it: transcription takes its own time.
+    missing = {events.Role.USER, events.Role.ASSISTANT}
+    while missing:
+        what = " and ".join(sorted(role.value for role in missing))
+        said = talk.wait(
+            f"in writing: {what}", lambda event: _role(event) in missing, wishes.talk_s
+        )
+        missing.discard(_role(said))
     talk.ask(events.AskLoad())
     talk.wait("the load", lambda event: isinstance(event, events.LoadIs), 15)
     talk.ask(events.Stop())
@@ -134,13 +141,11 @@ def hold(talk: Talk, wishes: argparse.Namespace) -> None:
     )
 
 
-def _says(event: events.Event, role: events.Role) -> bool:
-    return (
-        isinstance(event, events.Words)
-        and event.role == role
-        and event.final
-        and bool(event.text.strip())
-    )
+def _role(event: events.Event) -> events.Role | None:
+    """Whose text this completes; None when it completes none."""
+    if isinstance(event, events.Words) and event.final and event.text.strip():
+        return event.role
+    return None
 
 
 def open_port(port: serial.SerialBase, within_s: float = 15) -> None:

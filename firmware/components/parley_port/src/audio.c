@@ -31,10 +31,12 @@ esp_err_t parley_audio_start(void) {
     ESP_LOGE(TAG, "no sound: %s", esp_err_to_name(err));
   }
   err = parley_speaker_start();
-  return err == ESP_OK ? parley_microphone_start() : err;
+  err = err == ESP_OK ? parley_microphone_start() : err;
+  return err == ESP_OK ? parley_sound_test_start() : err;
 }
 
 void parley_audio_begin(parley_echo_t echo, int8_t microphone_db) {
+  parley_sound_test_end();
   parley_speaker_clear();
   parley_microphone_begin(echo, microphone_db);
 }

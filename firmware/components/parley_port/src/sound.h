@@ -24,4 +24,8 @@ void parley_microphone_end(void);
 bool parley_microphone_take(parley_packet_t *packet);
 void parley_microphone_mute(bool muted);
 
+esp_err_t parley_sound_test_start(void);
+/** A peer takes the sound. */
+void parley_sound_test_end(void);
+
 #endif
