@@ -26,6 +26,7 @@ enum {
   SDP_MAX = 64 * 1024, /* "any size" of a session description, with an end */
   LOCATION_MAX = 256,
   SLICE_MS = 500,
+  PIECE = 1024,           /* goes out whole or not at all: the client does not tell how far it came when a slice ends */
   CONNECT_MAX_MS = 10000, /* a cancelled request holds up the next one for no longer */
   BUFFER = 4096,          /* the bearer header alone may have 300 bytes */
 };
@@ -105,11 +106,12 @@ static parley_net_t send_body(esp_http_client_handle_t client, const exchange_t 
     if (why != PARLEY_NET_OK) {
       return why;
     }
-    int count = esp_http_client_write(client, request->body + sent, (int)(request->body_length - sent));
+    size_t rest = request->body_length - sent;
+    int count = esp_http_client_write(client, request->body + sent, (int)(rest < PIECE ? rest : PIECE));
     if (count < 0) {
       return PARLEY_NET_LOST;
     }
-    sent += (size_t)count; /* 0: the slice was too short for a slow line */
+    sent += (size_t)count; /* 0: no room on a slow line within this slice */
   }
   return PARLEY_NET_OK;
 }
