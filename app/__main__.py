@@ -170,6 +170,16 @@ def bundle_virtual(core: Path, out: Path) -> None:
     guarded(lambda: build_virtual(core, out))
 
 
+@bundle.command("build")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def bundle_build(folder: Path, out: Path) -> None:
+    """Make the bundle OUT from the FOLDER that idf.py build made, symbols included."""
+    from app.compose.bundles import build
+
+    guarded(lambda: build(folder, out))
+
+
 @bundle.command("show")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def bundle_show(file: Path) -> None:
