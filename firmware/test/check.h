@@ -23,5 +23,6 @@ void load_tests(void);
 void storm_tests(void);
 void own_tools_tests(void);
 void away_tests(void);
+void replay_tests(void);
 
 #endif

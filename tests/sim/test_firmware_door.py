@@ -394,3 +394,12 @@ async def test_a_sound_test_that_nobody_hears(core: Path) -> None:
         assert "did not hear the tone" in await board.line("W (")
         board.type("sound\n")  # and a reset in the middle of one leaves nothing behind
         await asyncio.sleep(0)
+
+
+async def test_hello_repeats_the_boot_record(core: Path) -> None:
+    async with desk(core) as board:
+        first = await board.record(k="boot")
+        board.type("#1 hello\n")
+        again = await board.record(k="boot")
+        assert again.pop("repeated")
+        assert {**again, "n": 0, "t": 0} == {**first, "n": 0, "t": 0}

@@ -78,7 +78,6 @@ static void record_tasks(parley_core_t *core, const parley_load_t *load, const o
 
 static void put_cpu(parley_writer_t *writer, const parley_load_t *load) {
   size_t count = load->core_count < PARLEY_CORES_MAX ? load->core_count : PARLEY_CORES_MAX;
-  /* cppcheck-suppress knownConditionTrueFalse ; it takes the count for 0 because it is less than 2 */
   for (size_t i = 0; i < count; i++) {
     parley_put(writer, i > 0 ? "," : "");
     parley_put_number(writer, permille(load->cpu_permille[i]));

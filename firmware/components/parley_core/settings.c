@@ -41,12 +41,16 @@ static int64_t *number_of(parley_settings_t *settings, const parley_setting_t *r
 
 static bool is_choice(const char *choices, const char *text) {
   size_t length = strlen(text);
-  for (const char *at = choices; at != NULL; at = strchr(at, '|'), at += at != NULL) {
-    if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
+  for (const char *at = choices;; at++) {
+    size_t choice = strcspn(at, "|");
+    if (choice == length && memcmp(at, text, length) == 0) {
       return true;
     }
+    at += choice;
+    if (*at == '\0') {
+      return false;
+    }
   }
-  return false;
 }
 
 /* Key and URL become parts of an HTTP request: nothing that could end a header. */
