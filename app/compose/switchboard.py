@@ -100,7 +100,7 @@ class Switchboard:
     async def shown(self, calls: Callable[[], Mapping[str, Call]]) -> AsyncIterator[None]:
         """Keeps the table current meanwhile; without a terminal there is none."""
         self._calls = calls
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
             yield
             return
         with Live(self._table(), console=self._console, auto_refresh=False, transient=True) as live:

@@ -14,23 +14,26 @@ from app.sim.service import Service
 from app.sim.speech import speak
 
 
-async def test_a_terminal_shows_calls_words_and_levels():
+async def test_a_terminal_shows_calls_words_and_levels(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     board = Switchboard(Console(file=screen, force_terminal=True, highlight=False, width=160))
     service = Service(tell=board.told)
     await service.start()
-    async with board.shown(lambda: service.calls):
-        assert "Waiting for a call." in screen.getvalue()
-        async with Caller(service.base_url) as caller:
-            await caller.by_parts()
-            await caller.until("session.created")
-            caller.mic.sound = np.tile(speak("Light please."), 2)
-            await caller.until("conversation.item.input_audio_transcription.completed")
-            caller.send("conversation.item.create", item=42)
-            await caller.until("error")
-            await asyncio.wait_for(_shown(screen, caller.call_id[-6:], "█"), 3)
-        text = screen.getvalue()
-    await service.stop()
+    try:
+        async with board.shown(lambda: service.calls):
+            assert "Waiting for a call." in screen.getvalue()
+            async with Caller(service.base_url) as caller:
+                await caller.by_parts()
+                await caller.until("session.created")
+                caller.mic.sound = np.tile(speak("Light please."), 2)
+                await caller.until("conversation.item.input_audio_transcription.completed")
+                caller.send("conversation.item.create", item=42)
+                await caller.until("error")
+                await asyncio.wait_for(_shown(screen, caller.call_id[-6:], "█"), 3)
+            text = screen.getvalue()
+    finally:
+        await service.stop()
     assert "who=user text=" in text
     assert "error call=" in text
     assert "[/" not in text  # nothing is taken for markup
