@@ -95,16 +95,41 @@ def demo(*, check: bool, as_json: bool, terminal: bool, kind: str) -> None:
     guarded(lambda: sys.exit(run_window(demo_kind=board_kind)))
 
 
-@main.command()
-@click.option("--port", default=0, help="TCP port; 0: a free one.")
-@click.option(
-    "--fault", default="", help="Misbehave on purpose: see the README of app/sim/service."
-)
-def service(*, port: int, fault: str) -> None:
-    """The local realtime service: what a board or another client talks to without an account."""
-    from app.compose.serving import serve_realtime
+class FaultsInHelp(click.RichCommand):
+    """`--help` with the table of faults; the service is imported for nothing less."""
 
-    run(serve_realtime(port=port, fault=fault))
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from rich.table import Table
+
+        from app.sim.service.faults import MEANING
+
+        super().format_help(ctx, formatter)
+        faults = Table("--fault", language.tr("What goes wrong"), box=None, padding=(0, 2))
+        for name, meaning in MEANING.items():
+            faults.add_row(name, meaning)
+        formatter.write(faults)
+
+
+@main.command(cls=FaultsInHelp)
+@click.option("--port", default=0, help="TCP port; 0: a free one.")
+@click.option("--lan", is_flag=True, help="Also for boards of this network; prints their key.")
+@click.option("--advertise", default="", metavar="ADDRESS", help="Tell callers this address.")
+@click.option(
+    "--record",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that gets one file for each call; no keys, no sound.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Answer every call with this recording.",
+)
+@click.option("--fault", default="", help="Misbehave on purpose, in one of the ways below.")
+def service(**wishes: Any) -> None:
+    """The local realtime service: what a board or another client talks to without an account."""
+    from app.compose.serving import ServiceWishes, serve_realtime
+
+    run(serve_realtime(ServiceWishes(**wishes)))
 
 
 @main.command()
@@ -174,6 +199,16 @@ def bundle_virtual(core: Path, out: Path) -> None:
     from app.compose.bundles import build_virtual
 
     guarded(lambda: build_virtual(core, out))
+
+
+@bundle.command("build")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def bundle_build(folder: Path, out: Path) -> None:
+    """Make the bundle OUT from the FOLDER that idf.py build made, symbols included."""
+    from app.compose.bundles import build
+
+    guarded(lambda: build(folder, out))
 
 
 @bundle.command("show")

@@ -28,6 +28,7 @@ from app.core.events import (
     Command,
     ConsoleLine,
     Event,
+    Hello,
     LinkClosed,
     LinkOpened,
     Reply,
@@ -42,6 +43,8 @@ REPLY_WITHIN_S = 3.0
 REOPEN_EVERY_S = 0.5
 _REOPEN_SOON_S = 0.1  # after a reset of ours: what the board says first must not be missed
 _RESET_GRACE_S = 3.0  # a port that leaves within this time after our reset leaves because of it
+_HELLO_AFTER_S = 1.0  # a console that is open so long and heard no `boot` was opened too late
+_UPTIME_SLACK_S = 0.5
 _IDLE_EVERY_S = 0.1
 _LINES_KEPT = 20
 
@@ -71,6 +74,8 @@ class Board:
         self._number = 0
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._boot: asyncio.Future[Boot] | None = None
+        self._released_at = 0.0  # end of our last reset
+        self._opened_at = 0.0
         self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
 
     @property
@@ -173,6 +178,7 @@ class Board:
     async def boot(self, *, within_s: float) -> Boot:
         """Start the chip from flash and wait for its `boot` record, the port coming back included.
 
+        A record that was said before the port was open again is asked for once more.
         Raises PortGone when the port did not return, NoAnswer when nothing was said.
         """
         if not self._port:
@@ -186,11 +192,21 @@ class Board:
                     while not booted.done():
                         await self._until_open()
                         await asyncio.wait({booted}, timeout=_REOPEN_SOON_S)
+                        self._ask_again()
             except TimeoutError:
                 raise self._no_boot() from None
             finally:
                 self._boot = None
         return booted.result()
+
+    def _ask_again(self) -> None:
+        """Says hello once a second while the record is missing."""
+        since = max(self._opened_at, self._released_at)
+        waits = self._boot is not None and not self._boot.done()
+        if self._link is not None and waits and self._clock() - since >= _HELLO_AFTER_S:
+            self._number += 1
+            self._link.write(encode(Hello(), self._number))
+            self._opened_at = self._clock()
 
     # ---- the link
 
@@ -231,6 +247,7 @@ class Board:
             await link.close()
             return
         self._link = link
+        self._opened_at = self._clock()
         self._tell(LinkOpened(self._clock(), port))
 
     async def _where(self) -> str:
@@ -275,7 +292,7 @@ class Board:
         for event in events:
             self._tell(event)
             match event:
-                case Boot():
+                case Boot() if self._is_of_this_start(event):
                     self._reset_at = None
                     if self._boot is not None and not self._boot.done():
                         self._boot.set_result(event)
@@ -284,6 +301,11 @@ class Board:
                         self._replies[number].set_result(event)
                 case ConsoleLine(text=text):
                     self._lines.append(text)
+
+    def _is_of_this_start(self, boot: Boot) -> bool:
+        """A repeated record counts when the chip runs no longer than since our reset."""
+        since_s = boot.at - self._released_at + _UPTIME_SLACK_S
+        return not boot.repeated or boot.uptime_ms / 1000 <= since_s
 
     # ---- reset
 
@@ -300,6 +322,7 @@ class Board:
         await link.hold_reset()
         await asyncio.sleep(RESET_HOLD_S)
         self._boot = booted  # only now: a `boot` record of before the reset does not count
+        self._released_at = self._clock()
         await link.release_reset()
 
     def _no_boot(self) -> Fault:

@@ -142,6 +142,18 @@ def read_bundle(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
+def write_bundle(path: Path, content: bytes) -> None:
+    """Write a firmware bundle, whole or not at all. Raises Fault when the disk refuses."""
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise Fault(
+            tr("The firmware file {path} could not be written.", path=path),
+            tr("Check that there is room on the disk and that you may write to {path}.", path=path),
+            repr(error),
+        ) from error
+
+
 def _unreadable(path: Path, error: OSError) -> Fault:
     return Fault(
         tr("The file {path} cannot be read.", path=path),

@@ -143,11 +143,11 @@ def install(job: Job, port: serial.Serial) -> ChipIs:
         try:
             job.tell(FlashStage(time.monotonic(), Stage.CONNECT))
             # esptool sets the timeout of each command where the port has another one, which
-            # takes a system call on a tty and 50 ms over RFC 2217.
+            # takes a system call on a tty.
             port.timeout = DEFAULT_TIMEOUT
             esp = _connect(job, port)
             chip = _identify(job, esp)
-            esp = _speed_up(job, esp, port, chip)
+            esp = _speed_up(job, esp, port)
             cmds.attach_flash(esp)
             # On the first sign of a lost board esptool would wait 7 s for it to come back.
             esp.WRITE_FLASH_ATTEMPTS = 1
@@ -223,15 +223,13 @@ def _spelled(mac: tuple[int, ...]) -> str:
     return ":".join(f"{byte:02x}" for byte in mac)
 
 
-def _speed_up(job: Job, esp: Any, port: serial.Serial, chip: ChipIs) -> Any:
+def _speed_up(job: Job, esp: Any, port: serial.Serial) -> Any:
     """With Espressif's own flasher in the chip's RAM where that runs, and at the higher baud."""
-    # A virtual chip runs no Xtensa code; trying would cost a second and another reset.
-    if not chip.virtual:
-        try:
-            esp = cmds.run_stub(esp)
-        except FatalError:
-            job.check()
-            esp = _connect(job, port)
+    try:
+        esp = cmds.run_stub(esp)
+    except FatalError:
+        job.check()
+        esp = _connect(job, port)
     if job.baud > ESPLoader.ESP_ROM_BAUD:
         esp.change_baud(job.baud)
     return esp

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 import serial
 
@@ -41,9 +42,8 @@ _NO_LINES = (errno.ENOTTY, errno.EINVAL)
 def open_port(name: str, *, baud: int = CONSOLE_BAUD) -> serial.Serial:
     """The port or URL `name`, open, ours alone, lines idle. Raises PortBusy, PortGone, Fault."""
     try:
-        port: serial.Serial = serial.serial_for_url(
-            name, baudrate=baud, timeout=_READ_WAIT_S, exclusive=True, do_not_open=True
-        )
+        port = _closed_port(name)
+        port.baudrate, port.timeout, port.exclusive = baud, _READ_WAIT_S, True
         # Opening a tty on Linux asserts both lines at once. pyserial then lets go of DTR first,
         # which for a moment is the pair that means reset; with DTR kept it lets go of RTS first.
         kept = "://" not in name and sys.platform != "win32"
@@ -63,6 +63,16 @@ def open_port(name: str, *, baud: int = CONSOLE_BAUD) -> serial.Serial:
     except NotImplementedError:
         port.write_timeout = None  # rfc2217 knows none, and would refuse every later setting too
     return port
+
+
+def _closed_port(name: str) -> serial.Serial:
+    if name.startswith("rfc2217://"):
+        from app.adapters.remote_port import RemotePort
+
+        port = cast("serial.Serial", RemotePort())  # has all of it but a file descriptor
+        port.port = name
+        return port
+    return serial.serial_for_url(name, do_not_open=True)
 
 
 def _let_go_of_dtr(port: serial.Serial) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from app.adapters import files
+from app.adapters import elf, files
 from app.compose import places
 from app.core import bundle as bundles
-from app.core import image
+from app.core import idf_build, image, symbols
 from app.core.bundle import Bundle
 
 
@@ -22,6 +23,28 @@ def build_virtual(core: Path, out: Path) -> None:
     version = library.parley_core_version().decode()
     made = image.virtual_bundle(core.read_bytes(), version, places.PARTITIONS.read_text())
     out.write_bytes(bundles.pack(made))
+
+
+def build(folder: Path, out: Path) -> None:
+    """Pack what `idf.py build` left in `folder`. Raises Fault when it is no finished build."""
+
+    def contents(name: str) -> bytes:
+        try:
+            return (folder / name).read_bytes()
+        except OSError as why:
+            raise idf_build.unreadable(name, repr(why)) from why
+
+    parsed = (idf_build.FLASHER_ARGS, idf_build.DESCRIPTION, idf_build.SDKCONFIG)
+    plan = idf_build.plan(*(contents(name) for name in parsed))
+    held = {name: contents(name) for name in (plan.elf, *(file for *_, file in plan.parts))}
+    functions, rows = elf.read(held[plan.elf], plan.elf)
+    renamed = (replace(row, file=idf_build.named(row.file, plan.roots)) for row in rows)
+    made = idf_build.bundle(plan, held, symbols.pack(functions, renamed))
+    files.write_bundle(out, bundles.pack(made))
+    Console(highlight=False).print(
+        f"{out.name}: {made.name} {made.version}, build {made.build},"
+        f" {len(functions):,} functions, symbols of {len(made.symbols):,} bytes"
+    )
 
 
 def read(file: Path) -> Bundle:

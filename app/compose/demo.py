@@ -45,6 +45,8 @@ class Demo:
     async def run(self) -> bool:
         """Whether every step happened. Raises Fault where one could not."""
         world = self._program.world
+        await self._program.board.close()
+        await world.stop()  # the board of an earlier run is not blank, its person has spoken
         await world.start()
         settings = world.settings()
         self.journey = Journey(

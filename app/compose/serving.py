@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from app.compose import places
+from app.compose.switchboard import Switchboard
 from app.core.faults import Fault
 from app.core.language import tr
+
+if TYPE_CHECKING:
+    from app.sim.service import Recording
 
 
 def interruption() -> asyncio.Event:
@@ -26,36 +32,107 @@ def interruption() -> asyncio.Event:
     return ended
 
 
-async def serve_realtime(*, port: int, fault: str) -> bool:
-    """The realtime service on loopback until interrupted. Raises Fault when the port is taken."""
+@dataclass(frozen=True, slots=True)
+class ServiceWishes:
+    """The options of `parley service`."""
+
+    port: int = 0
+    fault: str = ""
+    lan: bool = False
+    """For boards and computers of the same network, too; a pairing token is their key."""
+
+    advertise: str = ""
+    """The address callers are given, for a service behind NAT."""
+
+    record: Path | None = None
+    replay: Path | None = None
+
+
+async def serve_realtime(wishes: ServiceWishes) -> bool:
+    """The realtime service until interrupted. Raises Fault when it cannot be as wished."""
     from app.sim.service import Service
+    from app.sim.service.lan import pairing_token, private_addresses
 
     ended = interruption()
     console = Console(highlight=False)
-
-    def tell(kind: str, told: dict[str, Any]) -> None:
-        match kind:
-            case "event":  # several a second; the calls are what one wants to see here
-                return
-            case _:
-                console.print(kind, *(f"{key}={value}" for key, value in told.items()))
-
-    service = Service(port=port, tell=tell)
+    board = Switchboard(console)
+    token = pairing_token() if wishes.lan else None
+    service = Service(
+        port=wishes.port,
+        tell=board.told,
+        keys=None if token is None else frozenset({token}),
+        also=private_addresses() if wishes.lan else (),
+        advertise=_address(wishes.advertise),
+        record=_folder(wishes.record),
+        replay=_recording(wishes.replay),
+    )
+    try:
+        service.fault = wishes.fault
+    except ValueError as why:
+        raise Fault(
+            tr("There is no fault named {name}.", name=wishes.fault),
+            tr("`parley service --help` lists them all."),
+            str(why),
+        ) from why
     try:
         await service.start()
     except OSError as why:
         raise Fault(
-            tr("The service cannot use port {port}.", port=port),
+            tr("The service cannot use port {port}.", port=wishes.port),
             tr("Take another one, or leave it out: then a free one is taken."),
             str(why),
         ) from why
-    service.fault = fault
-    console.print(f"base_url {service.base_url}")
+    console.print(f"base_url {service.base_url}", soft_wrap=True)
+    for url in service.lan_urls:
+        console.print(f"lan_url {url}", soft_wrap=True)
+    if token is not None:
+        console.print(f"pairing_token {token}", soft_wrap=True)
     try:
-        await ended.wait()
+        async with board.shown(lambda: service.calls):
+            await ended.wait()
     finally:
         await service.stop()
     return True
+
+
+def _address(text: str) -> str:
+    """An IPv4 address, or nothing. Raises Fault."""
+    try:
+        return str(ipaddress.IPv4Address(text)) if text else ""
+    except ValueError as why:
+        raise Fault(
+            tr("{address} is not an address.", address=text),
+            tr("Callers need one like 192.168.1.20."),
+            str(why),
+        ) from why
+
+
+def _folder(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            raise Fault(
+                tr("Recordings cannot be kept in {folder}.", folder=path),
+                tr("Choose a folder you may write to."),
+                str(why),
+            ) from why
+    return path
+
+
+def _recording(file: Path | None) -> Recording | None:
+    from app.sim.service import Recording
+
+    if file is None:
+        return None
+    try:
+        return Recording.read(file)
+    except (OSError, ValueError) as why:
+        raise Fault(
+            tr("{file} cannot be replayed.", file=file),
+            tr("Choose a file that `parley service --record` made."),
+            str(why),
+        ) from why
 
 
 def _flash_of(file: Path, size: int) -> bytearray | None:

@@ -4,7 +4,7 @@
 |---|---|
 | `manifest.json` | `schema` (1), `name`, `version`, `build` (16 hex digits of the ELF's SHA-256), `chip`, `boards`, `virtual`, `flash_bytes`, `cfg` {`offset`, `bytes`}, `parts` [{`name`, `file`, `offset`, `bytes`, `sha256`}], `symbols` {`file`, `bytes`, `sha256`} or null |
 | `parts/NAME.bin` | the bytes of each part, stored, so that a damaged byte belongs to one part |
-| `symbols` | symbol table of the ELF, to read crash addresses; may be missing |
+| `symbols` | addresses → functions, files, lines (`core/symbols.py`), to read a crash; may be missing |
 
 The zip's comment is `parley-sha256:` and 64 lower-case hex digits: SHA-256 over every byte of the
 file before those digits. So no byte of the file can change unseen, zip structure included; the

@@ -12,7 +12,7 @@ from app.core.schema import SCHEMA
 
 COMMANDS = (
     *("start", "stop", "i", "wifi", "wifi -s", "text", "vol", "mute 0", "mute 1", "scan", "cfg"),
-    *("set", "token", "reboot", "help"),
+    *("set", "token", "answer", "sound", "hello", "reboot", "help"),
 )
 """firmware/components/parley_core/README.md, "Commands"."""
 MOST_LEARNT = 100

@@ -162,6 +162,8 @@ class Console:
             case RecordUnknown(at, kind, reason):
                 self.garbled += 1
                 self._add(Entry(at, EntryKind.GARBLED, f"{_printable(kind)}: {reason}"))
+            case Boot(repeated=True):
+                return False  # said again because it was asked: nothing happened
             case Boot() | LinkOpened() | LinkClosed():
                 self._link(event)
             case NetworkFound() | ScanDone() | LogIs():

@@ -157,6 +157,8 @@ class Boot:
     cfg_id: str
     psram: int
     flash: int
+    uptime_ms: int = 0  # the board's clock when it said so
+    repeated: bool = False  # said again because it was asked: no new start
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +298,17 @@ class LevelIs:
     at: float
     microphone: float
     speaker: float
+    echo: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundIs:
+    """Answer to a sound test, dBFS; `delay_ms` None: the microphone did not hear the tone."""
+
+    at: float
+    delay_ms: int | None
+    tone: float
+    microphone: float
     echo: float
 
 
@@ -489,6 +502,26 @@ class GiveToken:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTool:
+    """The result of a tool that the board's `call` record asked the computer for: JSON text."""
+
+    call: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestSound:
+    """A tone out, what of it is heard; only between sessions."""
+
+    __test__ = False  # its name is a command, not a test
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Say the boot record once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reboot:
     pass
 
@@ -514,6 +547,7 @@ Told = (
     | LoadIs
     | MediaIs
     | LevelIs
+    | SoundIs
     | UsageIs
     | NetworkFound
     | ScanDone
@@ -536,6 +570,9 @@ Command = (
     | StoreValue
     | StoreSecret
     | GiveToken
+    | AnswerTool
+    | TestSound
+    | Hello
     | Reboot
     | Typed
 )

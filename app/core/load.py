@@ -113,7 +113,7 @@ class LoadHistory:
                 self._marks.append(Mark(at, MarkKind.SESSION, state))
             case ToolCalled(source=self._source, at=at, name=name):
                 self._marks.append(Mark(at, MarkKind.TOOL, name))
-            case Boot(at=at, reset=reset):
+            case Boot(at=at, reset=reset, repeated=False):
                 self._marks.append(Mark(at, MarkKind.RESET, reset))
             case _:
                 return False

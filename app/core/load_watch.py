@@ -39,7 +39,7 @@ class LoadWatch:
         match event:
             case LoadIs():
                 return (*self._stacks(event), *self._heap(event))
-            case Boot() | LinkClosed():
+            case Boot(repeated=False) | LinkClosed():
                 self._short.clear()
                 self._fall = _Fall()
         return ()

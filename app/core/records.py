@@ -27,6 +27,7 @@ from app.core.events import (
     ScanDone,
     SessionIs,
     SessionState,
+    SoundIs,
     Source,
     TaskLoad,
     TokenWanted,
@@ -135,6 +136,8 @@ def _boot(f: Fields, at: float) -> Event:
         cfg_id=f.text("cfg_id"),
         psram=f.integer("psram", 0, _U32),
         flash=f.integer("flash", 0, _U32),
+        uptime_ms=f.integer("t", 0, default=0),
+        repeated=f.flag("repeated", default=False),
     )
 
 
@@ -258,6 +261,11 @@ def _level(f: Fields, at: float) -> Event:
     return LevelIs(_BOARD, at, f.number("mic"), f.number("speaker"), f.number("echo"))
 
 
+def _sound(f: Fields, at: float) -> Event:
+    delay_ms = f.integer("delay_ms", 0, _U32) if f.flag("heard") else None
+    return SoundIs(at, delay_ms, f.number("tone"), f.number("mic"), f.number("echo"))
+
+
 def _usage(f: Fields, at: float) -> Event:
     total, spent_in, spent_out = (f.integer(key, 0) for key in ("total", "input", "output"))
     return UsageIs(
@@ -313,6 +321,7 @@ _KINDS: Mapping[str, Callable[[Fields, float], Event]] = {
     "load": _load,
     "media": _media,
     "level": _level,
+    "sound": _sound,
     "usage": _usage,
     "scan": _scan,
     "token": _token,

@@ -36,6 +36,8 @@ class Setting:
 
 
 SCHEMA_VERSION = 1
+TOOL_KEYS = ("tools0", "tools1", "tools2", "tools3")
+"""Own tools, as many texts as they need: app.core.tools has their form."""
 
 SCHEMA: tuple[Setting, ...] = (
     Setting("schema", Kind.U16, 1, SCHEMA_VERSION, SCHEMA_VERSION, meaning="version of this table"),
@@ -105,6 +107,11 @@ SCHEMA: tuple[Setting, ...] = (
     Setting("mic_gain", Kind.I8, 0, 42, 30, meaning="microphone gain, dB"),
     Setting(
         "auto_start", Kind.U8, 0, 1, 1, meaning="1: a session starts by itself once Wi-Fi is up"
+    ),
+    # NVS takes a text of 4,000 bytes only where a whole page is free; these fit between others.
+    *(
+        Setting(key, Kind.TEXT, 0, 1500, "", meaning="own tools: function definitions in JSON")
+        for key in TOOL_KEYS
     ),
 )
 

@@ -14,12 +14,13 @@ from typing import NoReturn
 
 from app.core.faults import BadSetting
 from app.core.language import tr
-from app.core.schema import BY_KEY, SCHEMA, SCHEMA_VERSION, Kind, Setting
+from app.core.schema import BY_KEY, SCHEMA, SCHEMA_VERSION, TOOL_KEYS, Kind, Setting
 from app.core.secret import Secret
+from app.core.tools import ToolsError, check_together, names_in
 
 Value = int | str | Secret
 
-_MANY_LINES = ("instr", "greeting")
+_MANY_LINES = ("instr", "greeting", *TOOL_KEYS)
 # The board's own rule (parley_core, signalling.c): what passes here must pass there.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)"
@@ -52,6 +53,7 @@ def title(key: str) -> str:
         "aec": tr("echo cancelling"),
         "mic_gain": tr("microphone gain"),
         "auto_start": tr("automatic start"),
+        **dict.fromkeys(TOOL_KEYS, tr("own tools")),
     }
     return titles.get(key, key)
 
@@ -117,6 +119,8 @@ def _text(setting: Setting, value: object) -> str:
             _check_key(setting, value)
         case "base_url":
             _check_url(setting, value)
+        case key if key in TOOL_KEYS:
+            _check_tools(setting, value)
     return value
 
 
@@ -145,6 +149,21 @@ def _check_url(setting: Setting, value: str) -> None:
             tr("would send the key in the open"),
             tr("Use https; http is for your own network only."),
         )
+
+
+def _check_tools(setting: Setting, value: str) -> None:
+    try:
+        names_in(value)
+    except ToolsError as why:
+        raise _bad_tools(f"{setting.key}: {why}") from None
+
+
+def _bad_tools(detail: str) -> BadSetting:
+    return BadSetting(
+        tr("The own tools cannot be used as they are written."),
+        tr("Write them as a JSON list of function definitions, each name once."),
+        detail,
+    )
 
 
 def is_at_home(host: str) -> bool:
@@ -182,6 +201,10 @@ class Settings(Mapping[str, Value]):
         self._values: dict[str, Value] = {
             key: _wrapped(key, check(key, value)) for key, value in merged.items()
         }
+        try:
+            check_together({key: self.text(key) for key in TOOL_KEYS})
+        except ToolsError as why:
+            raise _bad_tools(str(why)) from None
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key]

@@ -137,7 +137,7 @@ class Transcript:
                 self._answered(event)
             case SessionIs():
                 self._session_is(event)
-            case Boot(at=at, reset=reset) if self._live.get(Source.BOARD):
+            case Boot(at=at, reset=reset, repeated=False) if self._live.get(Source.BOARD):
                 self._close(Divider(Source.BOARD, at, False, RESTARTED, reset))
         while len(self._rows) > MOST_ROWS or (
             self._characters > MOST_CHARACTERS_IN_ALL and len(self._rows) > 1

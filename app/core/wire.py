@@ -16,11 +16,14 @@ import re
 from collections.abc import Callable
 
 from app.core.events import (
+    AnswerTool,
     AskLoad,
+    Boot,
     Command,
     ConsoleLine,
     Event,
     GiveToken,
+    Hello,
     JoinWifi,
     Mute,
     Reboot,
@@ -35,6 +38,7 @@ from app.core.events import (
     Stop,
     StoreSecret,
     StoreValue,
+    TestSound,
     Typed,
     WireGarbled,
 )
@@ -174,15 +178,16 @@ class Decoder:
         except (ValueError, RecursionError) as why:
             self._garbled(raw, f"not a record: {why}")
             return
-        self._count(kind, sequence)
         try:
             event = event_of(kind, fields, self._at)
         except RecordError as why:
             event = RecordUnknown(self._at, kind, str(why))
+        starts_anew = kind == "boot" and not (isinstance(event, Boot) and event.repeated)
+        self._count(sequence, starts_anew=starts_anew)
         self._events.append(event)
 
-    def _count(self, kind: str, sequence: int) -> None:
-        expected = sequence if self._sequence is None or kind == "boot" else self._sequence
+    def _count(self, sequence: int, *, starts_anew: bool) -> None:
+        expected = sequence if self._sequence is None or starts_anew else self._sequence
         gap = (sequence - expected) % _SEQUENCE
         # A jump back is a board that restarted before its `boot` record, not four billion losses.
         if 0 < gap < _SEQUENCE // 2:
@@ -253,6 +258,14 @@ def _line(command: Command, show: Callable[[Secret], str]) -> str:
             return f"set {_word(key)} {_word(show(secret))}"
         case GiveToken(token):
             return f"token {_word(show(token))}"
+        case AnswerTool(call, output):
+            # A quote inside a word is a letter: JSON without spaces goes as it is.
+            is_word = output and " " not in output and not output.startswith('"')
+            return f"answer {_word(call)} {output if is_word else _quoted(output)}"
+        case TestSound():
+            return "sound"
+        case Hello():
+            return "hello"
         case Reboot():
             return "reboot"
         case Typed(line):

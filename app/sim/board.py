@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -22,8 +24,9 @@ from app.sim import boot, registers
 from app.sim.cable import Cable, Port
 from app.sim.chip import FRAME, Chip, Network, Pcm, Program, Room
 from app.sim.lines import Bridge, ResetLines, Step, UsbSerialJtag
+from app.sim.loader import Leave
 from app.sim.nvs import NvsStore
-from app.sim.rom import Leave, Rom
+from app.sim.rom import Rom
 from app.sim.spi_flash import SpiFlash
 
 log = logging.getLogger("sim.board")
@@ -76,7 +79,10 @@ class Quiet:
 
 
 def real_firmware(core: Path, chip: Chip) -> Program:
-    """The firmware core in `core`; imported here because it brings aiortc with it."""
+    """The firmware core in `core`; imported here because it brings aiortc with it.
+
+    That takes a second, so a board that is switched on imports it ahead, in a thread.
+    """
     from app.sim.firmware import Firmware
 
     return Firmware(core, chip)
@@ -86,7 +92,8 @@ class VirtualBoard:
     """A board on the desk, off at first. All public methods may be called from any thread.
 
     `flash` is used in place and blank (0xFF) when not given; ValueError on an impossible size.
-    `cores` are the host libraries that a flashed image may name.
+    `cores` are the host libraries that a flashed image may name. Without `stub` the chip's loader
+    takes no flasher stub, like one that only knows its ROM.
     """
 
     def __init__(
@@ -100,6 +107,7 @@ class VirtualBoard:
         room: Room | None = None,
         mac: bytes | None = None,
         program: Callable[[Path, Chip], Program] = real_firmware,
+        stub: bool = True,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -111,6 +119,7 @@ class VirtualBoard:
         self._networks = networks
         self._room: Room = Quiet() if room is None else room
         self._make_program = program
+        self._takes_stub = stub
         self._switch = threading.Lock()
         self._plug = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -123,6 +132,7 @@ class VirtualBoard:
         self._settling: asyncio.TimerHandle | None = None
         self._life = 0
         self._booting: asyncio.Task[None] | None = None
+        self._importing: asyncio.Future[ModuleType] | None = None
         self._rom: Rom | None = None
         self._program: Program | None = None
         self._endings: set[asyncio.Task[None]] = set()
@@ -187,6 +197,10 @@ class VirtualBoard:
 
     async def _live(self, started: threading.Event) -> None:
         self._begin(self.make.lines())
+        if self._make_program is real_firmware:
+            self._importing = asyncio.get_running_loop().run_in_executor(
+                None, import_module, "app.sim.firmware"
+            )
         with self._plug:
             self._loop = asyncio.get_running_loop()
             if self._plugged:
@@ -280,7 +294,8 @@ class VirtualBoard:
                 package=self.make.package,
                 flash_in_package=self.make.flash_in_package,
             )
-            self._rom = Rom(self.flash, registers.Registers(self.flash, fuses))
+            chip = registers.Registers(self.flash, fuses)
+            self._rom = Rom(self.flash, chip, takes_stub=self._takes_stub)
         else:
             self._booting = asyncio.get_running_loop().create_task(self._boot(reset))
             self._booting.add_done_callback(self._booted)
@@ -314,6 +329,8 @@ class VirtualBoard:
         self._print(found.text)
         match found:
             case boot.Ready():
+                if self._importing is not None:
+                    await asyncio.shield(self._importing)  # a reset ends the boot, not the import
                 self._run(found, reset)
             case boot.Stuck(again=again) if again:
                 await self._complain(again)

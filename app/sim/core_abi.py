@@ -58,6 +58,7 @@ class Kind(IntEnum):
     LOAD = 15
     MEDIA = 16
     LEVEL = 17
+    SOUND = 18
 
 
 class Net(IntEnum):
@@ -170,6 +171,17 @@ class Level(Structure):
     )
 
 
+class Sound(Structure):
+    """parley_sound_t, hundredths of dBFS."""
+
+    _fields_ = (
+        ("delay_ms", c_int32),
+        ("tone_cdb", c_int16),
+        ("microphone_cdb", c_int16),
+        ("echo_left_cdb", c_int16),
+    )
+
+
 class _Wifi(Structure):
     _fields_ = (("ip", Text), ("rssi_dbm", c_int32), ("reason", c_int32))
 
@@ -212,6 +224,7 @@ class _As(Union):
         ("load", POINTER(Load)),
         ("media", POINTER(Media)),
         ("level", POINTER(Level)),
+        ("sound", POINTER(Sound)),
     )
 
 
@@ -282,6 +295,7 @@ PORT_TYPES = {
     "speaker_flush": CFUNCTYPE(None, c_void_p),
     "device_apply": CFUNCTYPE(None, c_void_p, POINTER(Device)),
     "load_sample": CFUNCTYPE(None, c_void_p),
+    "sound_test": CFUNCTYPE(None, c_void_p),
     "restart": CFUNCTYPE(None, c_void_p),
 }
 """Functions of parley_port_t in the order of the header."""
@@ -375,6 +389,13 @@ def level(sample: Level) -> Event:
     return event
 
 
+def sound(result: Sound) -> Event:
+    """Answer to sound_test."""
+    event = Event(Kind.SOUND)
+    event.body.sound = ctypes.pointer(result)
+    return event
+
+
 # ---- the library -------------------------------------------------------------------------------
 
 
@@ -424,7 +445,7 @@ def _our_layout() -> Iterator[tuple[str, int]]:
     for part in (_Wifi, _Network, _Http, _Peer):
         for name, offset in _offsets(part):
             yield f"Event.body{part.__name__}.{name}", body + offset
-    for structure in (Port, Board, HttpRequest, Device, Heap, Load, TaskLoad, Media, Level):
+    for structure in (Port, Board, HttpRequest, Device, Heap, Load, TaskLoad, Media, Level, Sound):
         yield from _members(structure)
     yield "number of events", len(Kind)
 

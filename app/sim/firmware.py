@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from app.sim import core_abi
-from app.sim.board_audio import Microphone, Speaker
+from app.sim import board_sound_test, core_abi
+from app.sim.board_audio import SILENCE_CDB, Microphone, Speaker
 from app.sim.board_http import Answer, BoardHttp, Post
 from app.sim.board_load import CORE, BoardLoad
 from app.sim.board_peer import BoardPeer
@@ -98,6 +98,7 @@ class Firmware:
         self._wants_restart = False
         self._requests: dict[int, asyncio.Task[Answer]] = {}
         self._peers: dict[int, BoardPeer] = {}
+        self._sound_test: asyncio.Task[core_abi.Sound] | None = None
 
     @property
     def version(self) -> str:
@@ -127,6 +128,7 @@ class Firmware:
             peer.end()
         for request in self._requests.values():
             request.cancel()
+        await self._end_sound_test()
         await asyncio.gather(
             *(peer.wait_down() for peer in self._peers.values()),
             *self._requests.values(),
@@ -321,6 +323,8 @@ class Firmware:
         if not self._wifi.is_up:
             self._post(core_abi.peer(Kind.PEER_DOWN, number, why=Net.FAILED))
             return
+        if self._sound_test is not None:
+            self._sound_test.cancel()
         peer = BoardPeer(number, self._microphone, self._speaker, self._peer_told)
         self._peers[number] = peer
 
@@ -355,6 +359,23 @@ class Firmware:
             rssi_dbm=self._wifi.rssi_dbm,
         )
         self._post(core_abi.load(sample))
+
+    def _do_sound_test(self) -> None:
+        if self._sound_test is None:
+            test = board_sound_test.listen(self._microphone, self._speaker)
+            self._sound_test = self._loop.create_task(test)
+            self._sound_test.add_done_callback(self._sound_tested)
+
+    def _sound_tested(self, test: asyncio.Task[core_abi.Sound]) -> None:
+        self._sound_test = None
+        silence = SILENCE_CDB
+        nothing = core_abi.Sound(-1, silence, silence, silence)  # a peer took the sound
+        self._post(core_abi.sound(nothing if test.cancelled() else test.result()))
+
+    async def _end_sound_test(self) -> None:
+        if self._sound_test is not None:
+            self._sound_test.cancel()
+            await asyncio.wait({self._sound_test})
 
     def _do_restart(self) -> None:
         self._halt()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,18 +42,28 @@ def loudness(frame: Pcm) -> float:
     return float(np.sqrt(np.dot(wide, wide) / len(wide)))
 
 
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What of the speaker comes back to the microphone: frames later, and quieter by `gain`."""
+
+    delay_frames: int
+    gain: float
+
+
 class SilentRoom:
     """Nobody there: the microphone hears its own noise, the speaker is measured all the same.
 
     With `capture`, both sides are kept in memory (at most ten minutes) for tests to look at.
     """
 
-    def __init__(self, *, seed: int = 1, capture: bool = False) -> None:
+    def __init__(self, *, seed: int = 1, capture: bool = False, echo: Echo | None = None) -> None:
         self._lock = threading.Lock()
         # Two seconds of noise in a ring: no random numbers at 50 frames a second.
         noise = np.random.default_rng(seed).normal(0.0, NOISE_RMS, 100 * FRAME)
         self._noise = noise.round().astype(np.int16).reshape(100, FRAME)
         self._noise_at = 0
+        self._echo = echo
+        self._on_the_way: deque[Pcm] = deque(maxlen=echo.delay_frames + 2 if echo else 0)
         self._capture = capture
         self._microphone: list[Pcm] = []
         self._speaker: list[Pcm] = []
@@ -61,7 +73,7 @@ class SilentRoom:
     def hear(self) -> Pcm:
         """The next 20 ms at the microphone."""
         with self._lock:
-            frame = self._next()
+            frame = _mixed(self._next(), self._echoed())
             self._keep(self._microphone, frame)
         return frame
 
@@ -70,6 +82,7 @@ class SilentRoom:
         audible = loudness(frame) >= AUDIBLE_RMS
         with self._lock:
             self._keep(self._speaker, frame)
+            self._on_the_way.append(frame)
             if audible:
                 self._heard_s += len(frame) / RATE_HZ
                 if self._first_heard_at is None:
@@ -101,12 +114,26 @@ class SilentRoom:
         frame: Pcm = self._noise[self._noise_at]
         return frame
 
+    def _echoed(self) -> Pcm:
+        if self._echo is None or len(self._on_the_way) <= self._echo.delay_frames:
+            return np.zeros(0, np.int16)
+        back: Pcm = (self._on_the_way.popleft() * self._echo.gain).astype(np.int16)
+        return back
+
     def _heard(self, *, audible: bool) -> None:
         """One more frame at the speaker; the lock is held."""
 
     def _keep(self, side: list[Pcm], frame: Pcm) -> None:
         if self._capture and len(side) < LONGEST_CAPTURE_S / FRAME_S:
             side.append(frame)
+
+
+def _mixed(frame: Pcm, part: Pcm) -> Pcm:
+    if not len(part):
+        return frame
+    mixed = frame.astype(np.int32)
+    mixed[: len(part)] += part
+    return mixed.clip(-32768, 32767).astype(np.int16)
 
 
 class Person(SilentRoom):
@@ -124,8 +151,9 @@ class Person(SilentRoom):
         patience_s: float = PATIENCE_S,
         seed: int = 1,
         capture: bool = False,
+        echo: Echo | None = None,
     ) -> None:
-        super().__init__(seed=seed, capture=capture)
+        super().__init__(seed=seed, capture=capture, echo=echo)
         self._sentences = tuple(sentences)
         self._patience_frames = round(patience_s / FRAME_S)
         self._said: list[int] = []
@@ -152,11 +180,7 @@ class Person(SilentRoom):
             self._said.append(len(self._said))
             self._was_answered = False
         part, self._speaking = self._speaking[:FRAME], self._speaking[FRAME:]
-        if not len(part):
-            return noise
-        mixed = noise.astype(np.int32)
-        mixed[: len(part)] += part
-        return mixed.clip(-32768, 32767).astype(np.int16)
+        return _mixed(noise, part)
 
     def _may_speak(self) -> bool:
         return (

@@ -78,7 +78,7 @@ class TerminalView:
         self._load: LoadIs | None = None
         self._samples = 0
         self._items: tuple[CheckItem, ...] = ()
-        moves = self.console.is_terminal and not as_json
+        moves = self.console.is_terminal and not self.console.is_dumb_terminal and not as_json
         self._live = Live(console=self.console, refresh_per_second=8) if moves else None
 
     def __enter__(self) -> TerminalView:

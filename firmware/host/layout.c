@@ -3,19 +3,23 @@
  * Sizes and offsets of every structure that crosses the C border, for doors in other languages.
  *
  * A ctypes structure that is one byte off corrupts silently; comparing these numbers once makes it a clear error. The
- * order is the law, append only:
+ * order is the law:
  *
  *   parley_text_t       size; bytes length
  *   parley_event_t      size; kind as; as.wifi: ip rssi_dbm reason; as.network: ssid rssi_dbm security channel;
  *                       as.http: id why status body location; as.peer: id why text
  *   parley_port_t       size; ctx console_write random kv_get_number kv_get_text kv_set_number kv_set_text wifi_join
  *                       wifi_leave wifi_scan http_post http_cancel peer_open peer_answer peer_send peer_close
- * speaker_flush device_apply load_sample restart parley_board_t      size; board idf build reset psram_bytes
- * flash_bytes parley_http_request_t  size; id url bearer content_type body timeout_ms parley_device_t     size; light
- * red green blue volume muted door_open parley_heap_t       size; free min_free largest parley_load_t       size;
- * core_count cpu_permille heap psram rssi_dbm task_count tasks parley_task_load_t  size; name core priority
- * cpu_permille stack_left parley_media_t      size; up_bps down_bps loss_permille jitter_ms round_trip_ms underruns
+ *                       speaker_flush device_apply load_sample sound_test restart
+ *   parley_board_t      size; board idf build reset psram_bytes flash_bytes
+ *   parley_http_request_t  size; id url bearer content_type body timeout_ms
+ *   parley_device_t     size; light red green blue volume muted door_open
+ *   parley_heap_t       size; free min_free largest
+ *   parley_load_t       size; core_count cpu_permille heap psram rssi_dbm task_count tasks
+ *   parley_task_load_t  size; name core priority cpu_permille stack_left
+ *   parley_media_t      size; up_bps down_bps loss_permille jitter_ms round_trip_ms underruns
  *   parley_level_t      size; microphone_cdb speaker_cdb echo_left_cdb
+ *   parley_sound_t      size; delay_ms tone_cdb microphone_cdb echo_left_cdb
  *   PARLEY_EV_COUNT
  */
 #include "parley_core.h"
@@ -69,6 +73,7 @@ size_t parley_host_layout(uint32_t *out, size_t room) {
       AT(parley_port_t, speaker_flush),
       AT(parley_port_t, device_apply),
       AT(parley_port_t, load_sample),
+      AT(parley_port_t, sound_test),
       AT(parley_port_t, restart),
 
       sizeof(parley_board_t),
@@ -129,6 +134,12 @@ size_t parley_host_layout(uint32_t *out, size_t room) {
       AT(parley_level_t, microphone_cdb),
       AT(parley_level_t, speaker_cdb),
       AT(parley_level_t, echo_left_cdb),
+
+      sizeof(parley_sound_t),
+      AT(parley_sound_t, delay_ms),
+      AT(parley_sound_t, tone_cdb),
+      AT(parley_sound_t, microphone_cdb),
+      AT(parley_sound_t, echo_left_cdb),
 
       PARLEY_EV_COUNT,
   };

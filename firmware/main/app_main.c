@@ -65,6 +65,7 @@ static const parley_port_t port = {.console_write = parley_console_write,
                                    .speaker_flush = parley_audio_flush,
                                    .device_apply = parley_device_apply,
                                    .load_sample = parley_load_sample,
+                                   .sound_test = parley_sound_test,
                                    .restart = restart};
 
 /* ---- what this board is

@@ -21,5 +21,8 @@ void talk_tests(void);
 void turn_tests(void);
 void load_tests(void);
 void storm_tests(void);
+void own_tools_tests(void);
+void away_tests(void);
+void replay_tests(void);
 
 #endif

@@ -20,8 +20,9 @@ void check(bool holds, const char *text, const char *file, int line) {
 }
 
 int main(void) {
-  static const suite_t suites[] = {text_tests,   json_tests, console_tests, settings_tests, session_tests,
-                                   repair_tests, talk_tests, turn_tests,    load_tests,     storm_tests};
+  static const suite_t suites[] = {text_tests,      json_tests, console_tests, settings_tests, session_tests,
+                                   repair_tests,    talk_tests, turn_tests,    load_tests,     storm_tests,
+                                   own_tools_tests, away_tests, replay_tests};
   for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
     suites[i]();
   }

@@ -160,8 +160,10 @@ static void names_http_failures(void) {
   test_name("HTTP failures");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     world_t *world = world_new();
+    world_number(world, "auto_start", 0);
     world_boot(world);
     world_wifi_up(world);
+    world_line(world, "start");
     world_forget(world);
     world_http(world, cases[i].status, cases[i].body, "");
     check(world_said(world, cases[i].expected), cases[i].expected, __FILE__, __LINE__);
@@ -192,6 +194,8 @@ static void names_network_failures(void) {
     check(world_said(world, cases[i].code), cases[i].code, __FILE__, __LINE__);
     world_line(world, "start");
     CHECK(world->posts == 2);
+    world_http_fails(world, cases[i].why); /* asked for by a person: not again */
+    CHECK(world->wait_ms == UINT32_MAX);
   }
 }
 
@@ -226,8 +230,10 @@ static void checks_the_answer(void) {
 static void guards_every_state(void) {
   test_name("guards");
   world_t *world = world_new();
+  world_number(world, "auto_start", 0);
   world_boot(world);
   world_wifi_up(world);
+  world_line(world, "start");
   uint32_t first = world->request;
   world_pass(world, 17000);
   CHECK(world->cancelled == first && world_said(world, "\"code\":\"timeout\",\"reason\":\"no secret in time\""));

@@ -33,6 +33,10 @@ static const char *const lines[] = {
     "token ek_short_lived_secret\n",
     "help\n",
     "reboot\n",
+    "answer o1 {}\n",
+    "#3 answer o2 {\"ok\":false}\n",
+    "sound\n",
+    "hello\n",
     "\"",
     "\\",
     "\n",
@@ -71,6 +75,10 @@ static const char *const events[] = {
     "{\"type\":\"error\",\"error\":{\"code\":\"session_expired\",\"message\":\"sk-secret-0123456789\"}}",
     "{\"type\":\"error\",\"error\":{\"code\":\"sk-secret-0123456789\",\"message\":\"wifi-secret\"}}",
     "{\"type\":\"session.created\",\"session\":{\"expires_at\":1000060}}",
+    "{\"type\":\"response.function_call_arguments.done\",\"call_id\":\"o1\",\"name\":\"Mow\","
+    "\"arguments\":\"{}\"}",
+    "{\"type\":\"response.function_call_arguments.done\",\"call_id\":\"o2\",\"name\":\"Mow\","
+    "\"arguments\":\"{}\"}",
     "{\"type\":\"\\u0000\"}",
     "{\"type\"",
 };
@@ -114,6 +122,7 @@ static void weathers_storms(void) {
   for (uint64_t seed = 1; seed <= STORMS; seed++) {
     state = seed * 0x9E3779B97F4A7C15ULL;
     world_t *world = world_new();
+    world_text(world, "tools2", "{\"type\":\"function\",\"name\":\"Mow\"}");
     world_boot(world);
     world_wifi_up(world);
     if (seed % 2) {

@@ -208,6 +208,10 @@ static void load_sample(void *ctx) {
   ((world_t *)ctx)->samples++;
 }
 
+static void sound_test(void *ctx) {
+  ((world_t *)ctx)->sounds++;
+}
+
 static void restart(void *ctx) {
   ((world_t *)ctx)->restarts++;
 }
@@ -236,6 +240,7 @@ world_t *world_new(void) {
       .speaker_flush = speaker_flush,
       .device_apply = device_apply,
       .load_sample = load_sample,
+      .sound_test = sound_test,
       .restart = restart,
   };
   world_t *world = &the_world;

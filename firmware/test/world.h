@@ -5,7 +5,7 @@
 
 #include "parley_core.h"
 
-enum { WORLD_ROWS = 20, WORLD_OUT = 1 << 20 };
+enum { WORLD_ROWS = 24, WORLD_OUT = 1 << 20 };
 
 typedef struct {
   char key[16];
@@ -28,10 +28,10 @@ typedef struct {
   uint32_t next_n;
   char sent[1 << 16]; /* events to the service, a line each */
   size_t sent_length;
-  char url[256], bearer[600], content_type[40], body[9000], answer[4096], ssid[40], password[80];
+  char url[256], bearer[600], content_type[40], body[13000], answer[4096], ssid[40], password[80];
   uint32_t request, cancelled, peer, closed, chance;
   parley_device_t device;
-  int joins, leaves, scans, posts, opens, answers, sends, closes, flushes, applies, samples, restarts;
+  int joins, leaves, scans, posts, opens, answers, sends, closes, flushes, applies, samples, sounds, restarts;
 } world_t;
 
 /** A new world: configured, with the core not booted. One at a time. */

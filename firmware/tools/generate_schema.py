@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "firmware/components/parley_core/parley_schema.h"
 sys.path.insert(0, str(ROOT))
 
-from app.core.schema import SCHEMA, Kind, Setting  # noqa: E402
+from app.core.schema import SCHEMA, Kind, Setting
 
 _C_TYPES = {
     Kind.U8: "PARLEY_U8",

@@ -83,32 +83,40 @@ def firmware(
 
 
 class FakeProgram:
-    """Says hello, answers every numbered command; `mute` answers nothing."""
+    """Says hello, answers every numbered command; `mute` answers nothing, `late` says hello only
+    when it is asked, as a board whose port was not open yet; `old` has run for an hour then."""
 
     def __init__(self, core: Path, chip: Chip) -> None:
         self.chip = chip
-        self.quiet = b"mute" in core.read_bytes()
+        kind = core.read_bytes()
+        self.quiet = b"mute" in kind
+        self.late = b"late" in kind
+        self.age_ms = 3_600_000 if b"old" in kind else 0
         self.number = 0
         self.line = bytearray()
 
     def start(self) -> None:
         self.chip.write_console(b"I (80) main: hello\r\n")
-        if not self.quiet:
-            self.tell(
-                k="boot",
-                version="1.0.0",
-                build=self.chip.build,
-                board=self.chip.board,
-                idf="host",
-                reset=self.chip.reset,
-                protocol=1,
-                cfg_id="",
-                psram=self.chip.psram_bytes,
-                flash=self.chip.flash_bytes,
-            )
+        if not self.quiet and not self.late:
+            self.say_hello()
+
+    def say_hello(self, **more: object) -> None:
+        self.tell(
+            k="boot",
+            version="1.0.0",
+            build=self.chip.build,
+            board=self.chip.board,
+            idf="host",
+            reset=self.chip.reset,
+            protocol=1,
+            cfg_id="",
+            psram=self.chip.psram_bytes,
+            flash=self.chip.flash_bytes,
+            **more,
+        )
 
     def tell(self, **record: object) -> None:
-        record |= {"n": self.number, "t": self.number}
+        record |= {"n": self.number, "t": self.age_ms + self.number}
         self.number += 1
         self.chip.write_console(b"\x1e" + json.dumps(record).encode() + b"\n")
 
@@ -126,6 +134,8 @@ class FakeProgram:
         number, _, words = line[1:].partition(" ")
         if self.quiet or words == "scan":
             return
+        if words == "hello":
+            self.say_hello(repeated=True)
         if words == "reboot":
             self.tell(k="reply", to=int(number), ok=True, text="")
             self.chip.restart()
@@ -149,9 +159,10 @@ def virtual_board(
     *,
     mac: bytes | None = None,
     installed: tuple[FlashPart, ...] = (),
+    stub: bool = True,
 ) -> Iterator[VirtualBoard]:
     """A powered board at `sim://NAME`; gone afterwards, threads included."""
-    board = VirtualBoard(name, kind, cores=(core,), program=FakeProgram, mac=mac)
+    board = VirtualBoard(name, kind, cores=(core,), program=FakeProgram, mac=mac, stub=stub)
     for part in installed:
         board.flash.program(part.offset, part.data)
     protocol_sim.boards[name] = board

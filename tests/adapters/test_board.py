@@ -140,6 +140,42 @@ async def test_blank_to_talking_over_the_chips_own_usb(
         await board.close()
 
 
+@pytest.fixture
+def late_core(tmp_path: Path) -> Path:
+    path = tmp_path / "late.so"
+    path.write_bytes(b"late: what it says first is lost")
+    return path
+
+
+@pytest.fixture
+def old_core(tmp_path: Path) -> Path:
+    path = tmp_path / "old.so"
+    path.write_bytes(b"late and old: it says that it has run for an hour")
+    return path
+
+
+async def test_a_board_that_said_hello_before_its_port_was_open_again(late_core: Path) -> None:
+    with virtual_board(late_core, "atoms3r", installed=firmware(late_core)):
+        told = Told()
+        board = Board(told)
+        await board.open(PORT)
+        boot = await board.boot(within_s=5.0)
+        assert (boot.repeated, boot.reset) == (True, "usb")
+        assert await board.send(Start()) == "start"
+        await board.close()
+
+
+async def test_an_old_boot_is_not_taken_for_the_new_one(old_core: Path) -> None:
+    with virtual_board(old_core, "atoms3r", installed=firmware(old_core)):
+        told = Told()
+        board = Board(told)
+        await board.open(PORT)
+        with pytest.raises(NoAnswer):
+            await board.boot(within_s=2.0)
+        assert told.of(Boot)
+        await board.close()
+
+
 async def test_opening_does_not_reset(loaded: VirtualBoard) -> None:
     told = Told()
     board = await running(told)

@@ -79,7 +79,7 @@ def esptool_rounds(rounds: int) -> list[float]:
             try:
                 with serve_rfc2217(board) as served:
                     command = [sys.executable, "-m", "esptool", "--chip", "esp32s3"]
-                    command += ["--port", served.url, "--baud", "921600", "--no-stub"]
+                    command += ["--port", served.url, "--baud", "921600"]
                     command += ["write-flash", *targets]
                     since = time.monotonic()
                     subprocess.run(command, check=True, capture_output=True)

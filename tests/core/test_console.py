@@ -80,6 +80,11 @@ def test_what_happened_to_the_board_stands_in_the_stream():
     ]
 
 
+def test_a_repeated_boot_record_is_no_reset():
+    repeated = ev.Boot(1.0, "0.1.0", "", "", "", "usb", 1, "", 0, 0, 9000, repeated=True)
+    assert not Console().apply(repeated)
+
+
 def test_networks_and_the_log_are_told():
     assert notes(
         ev.NetworkFound(1.0, "Home", -52, "wpa2", 6),

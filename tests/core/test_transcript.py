@@ -364,3 +364,13 @@ def test_any_order_of_events_keeps_view_and_transcript_equal(events, most_rows):
     figures = transcript.figures()
     assert figures.turns == sum(row.role is ASSISTANT for row in bubbles)
     assert figures.latency_p95_ms in ({*latencies} if latencies else {None})
+
+
+def test_a_repeated_boot_record_ends_no_conversation():
+    transcript = Transcript()
+    transcript.apply(ev.SessionIs(ev.Source.BOARD, 1.0, ev.SessionState.LIVE))
+    rows = transcript.rows
+    transcript.apply(ev.Boot(3.0, "", "", "", "", "usb", 1, "", 0, 0, 9000, repeated=True))
+    assert transcript.rows == rows
+    transcript.apply(ev.Boot(4.0, "", "", "", "", "panic", 1, "", 0, 0))
+    assert len(transcript.rows) > len(rows)

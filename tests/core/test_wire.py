@@ -353,3 +353,14 @@ def test_lines_that_cannot_be_sent(command):
 
 def test_the_longest_command_passes():
     assert len(encode(ev.Typed("x" * 1024), None)) == 1025
+
+
+def test_a_repeated_boot_record_is_no_new_start():
+    boot = json.loads((VECTORS / "records.json").read_text(encoding="utf-8"))[0]["record"]
+    first = record(**boot | {"n": 0})
+    again = record(**boot | {"n": 5, "repeated": True})
+    told = decode(first, again)
+    assert [type(event) for event in told] == [ev.Boot, ev.RecordsLost, ev.Boot]
+    assert told[1] == ev.RecordsLost(1.0, 4)
+    anew = decode(first, record(**boot | {"n": 5}))
+    assert [type(event) for event in anew] == [ev.Boot, ev.Boot]

@@ -93,7 +93,7 @@ async def test_the_service_answers_any_client_until_interrupted() -> None:
 async def test_esptools_command_line_finds_the_served_board() -> None:
     async with serving("board", "--kind", "atoms3r") as url:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "esptool", "--no-stub", "--before", "usb-reset",
+            sys.executable, "-m", "esptool", "--before", "usb-reset",
             "--port", url, "flash-id",
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip

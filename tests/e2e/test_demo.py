@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from app.compose.demo import Demo
+from app.compose.program import Program
+from app.core.events import Event
 
 WITHIN_S = 90
 
@@ -56,6 +61,33 @@ async def test_every_step_of_the_job_happens(kind: str, tmp_path: Path) -> None:
     } <= kinds
     assert "RecordsLost" not in kinds
     assert "WireGarbled" not in kinds
+
+
+async def test_the_demo_can_be_had_again_in_the_same_program() -> None:
+    told: list[Event] = []
+    program = Program(told.append)
+    try:
+        for _ in range(2):
+            assert await Demo(program).run()
+    finally:
+        await program.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for another process")
+async def test_ctrl_c_ends_it_at_once_and_in_order(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-m", "app", "demo", "--check", "--json",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=dict(os.environ, HOME=str(tmp_path)), limit=1 << 24,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(WITHIN_S):
+        async for line in process.stdout:
+            if json.loads(line)["event"] == "FlashWrote":
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (130, b"")
 
 
 async def test_two_demos_at_once_both_work(tmp_path: Path) -> None:

@@ -76,6 +76,15 @@ class Load(ct.Structure):
     ]
 
 
+class Sound(ct.Structure):
+    _fields_ = [
+        ("delay_ms", ct.c_int32),
+        ("tone_cdb", ct.c_int16),
+        ("microphone_cdb", ct.c_int16),
+        ("echo_left_cdb", ct.c_int16),
+    ]
+
+
 class Body(ct.Union):
     _fields_ = [
         ("text", Text),
@@ -85,6 +94,7 @@ class Body(ct.Union):
         ("peer", Peer),
         ("playing", ct.c_bool),
         ("load", ct.POINTER(Load)),
+        ("sound", ct.POINTER(Sound)),
     ]
 
 
@@ -111,6 +121,7 @@ KINDS = [
     "load",
     "media",
     "level",
+    "sound",
 ]
 KIND = {name: number for number, name in enumerate(KINDS)}
 
@@ -171,6 +182,7 @@ _SIGNATURES: dict[str, Any] = {
     "speaker_flush": ct.CFUNCTYPE(None, _CTX),
     "device_apply": ct.CFUNCTYPE(None, _CTX, ct.POINTER(Device)),
     "load_sample": ct.CFUNCTYPE(None, _CTX),
+    "sound_test": ct.CFUNCTYPE(None, _CTX),
     "restart": ct.CFUNCTYPE(None, _CTX),
 }
 
@@ -401,6 +413,9 @@ class World:
 
     def _load_sample(self, _: int) -> None:
         self._note("load_sample")
+
+    def _sound_test(self, _: int) -> None:
+        self._note("sound_test")
 
     def _restart(self, _: int) -> None:
         self._note("restart")

@@ -12,6 +12,11 @@ from core_door import World
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from app.core.events import AnswerTool
+from app.core.faults import BadSetting
+from app.core.tools import ToolsError, names_in
+from app.core.wire import encode
+
 KEY = "sk-marked-key-0123456789"
 PASSWORD = 'wifi "marked" pässword'
 TOKEN = "ek_marked_token_42"
@@ -21,6 +26,13 @@ STORE: dict[str, int | str] = {
     "api_key": KEY,
     "base_url": "http://127.0.0.1:9/v1",
 }
+BAD_TOOLS = [
+    '{"type":"function","name":"a","name":"b"}',
+    '{"type":"function","name":"a","parameters":{"most":NaN}}',
+    '{"type":"function","name":"a","parameters":{"x":' + "[" * 63 + "]" * 63 + "}}",
+    '{"type":"function","name":"\\u0041 b"}',
+    '[{"type":"function","name":"A"},{"type":"function","name":"\\u0041"}]',
+]
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -109,7 +121,11 @@ def test_quoted_words_arrive_as_they_were(text: str) -> None:
 # ---- realtime
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**17) | st.floats(allow_nan=False) | WORDS,
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**17)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | WORDS,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
     ),
@@ -238,8 +254,9 @@ ECHOES = [KEY, PASSWORD, f"sk-proj-{'x' * 40}", f"{TOKEN} and more"]
 @pytest.mark.parametrize("status", [200, 401, 429, 502])
 @pytest.mark.parametrize("is_json", [True, False])
 def test_a_service_that_echoes_secrets(echo: str, status: int, is_json: bool) -> None:
-    world = new_world()
+    world = new_world(auto_start=0)
     world.wifi_up()
+    world.line("start")
     body = json.dumps({"error": {"message": f"bad: {echo}!"}}) if is_json else f"<p>{echo}</p>"
     world.http(world.last_id("http_post"), status, body.encode())
     check_output(world)
@@ -253,8 +270,9 @@ def test_a_service_that_echoes_secrets(echo: str, status: int, is_json: bool) ->
 @MANY
 @given(st.integers(100, 599), st.binary(max_size=300), st.binary(max_size=100))
 def test_any_answer_is_an_end_or_a_step(status: int, body: bytes, location: bytes) -> None:
-    world = new_world()
+    world = new_world(auto_start=0)
     world.wifi_up()
+    world.line("start")
     world.http(world.last_id("http_post"), status, body, location)
     assert world.of_kind("session")[-1]["state"] == "idle"
     world.line("start")
@@ -301,3 +319,66 @@ def test_a_short_token_from_the_computer_is_not_echoed() -> None:
 
 def test_size_of_one_core() -> None:
     assert core_door.library().parley_core_size() < 48 * 1024
+
+
+# ---- own tools: what the app takes, the board takes
+
+PIECES = st.sampled_from(
+    ["type", "name", "description", "parameters", "function", "a", "b", "OpenDoor", "x y", ""]
+)
+DEFINITIONS = st.lists(
+    st.dictionaries(PIECES, PIECES | st.just({}) | JSON, max_size=4)
+    | st.builds(
+        lambda name, more: {"type": "function", "name": name, **more},
+        PIECES,
+        st.dictionaries(PIECES, PIECES | st.just({}), max_size=1),
+    ),
+    max_size=3,
+)
+
+
+@MANY
+@given(DEFINITIONS, st.booleans(), st.integers(0, 400))
+def test_app_and_board_agree_about_tools(tools: list[Any], alone: bool, cut: int) -> None:
+    text = json.dumps(tools[0] if alone and tools else tools)
+    text = text[:-cut] if cut < 3 and cut else text
+    try:
+        accepted = bool(names_in(text)) or True
+    except ToolsError:
+        accepted = False
+    if len(text) <= 1500:
+        assert unfit(new_world(tools1=text)) == ([] if accepted else ["tools1"])
+
+
+def unfit(world: World) -> list[str]:
+    errors = world.of_kind("error")
+    return [error["key"] for error in errors if error["message"].startswith("unfit")]
+
+
+@pytest.mark.parametrize("text", BAD_TOOLS)
+def test_the_board_refuses_what_the_app_refuses(text: str) -> None:
+    with pytest.raises(ToolsError):
+        names_in(text)
+    assert unfit(new_world(tools1=text)) == ["tools1"]
+
+
+@MANY
+@given(JSON)
+def test_an_answer_reaches_the_model_as_it_is(value: Any) -> None:
+    tools = json.dumps({"type": "function", "name": "Mow"})
+    world = new_world(tools1=tools, greeting="").go_live(TOKEN)
+    world.say({**CALL, "call_id": "c1", "arguments": "{}"})
+    output = json.dumps(value, ensure_ascii=False)
+    try:
+        world.type(encode(AnswerTool("c1", output), 9))
+    except BadSetting:
+        return  # longer than a line, or a control character of Unicode in it
+    assert world.of_kind("reply")[-1]["ok"]
+    answer, create = world.sent()
+    told = {"type": "function_call_output", "call_id": "c1", "output": output}
+    assert answer["item"] == told
+    assert create["type"] == "response.create"
+    check_output(world)
+
+
+CALL = {"type": "response.function_call_arguments.done", "name": "Mow"}

@@ -97,9 +97,9 @@ class Mic(MediaStreamTrack):
 class Caller:
     """One call. `events` grows; `until` waits."""
 
-    def __init__(self, base_url: str, *, key: str = "sk-test") -> None:
+    def __init__(self, base_url: str, *, key: str = "sk-test", check=check_event) -> None:
         models()  # its import takes seconds, which must not fall into a call
-        self.base_url, self.key = base_url, key
+        self.base_url, self.key, self._check = base_url, key, check
         self.events: list[dict] = []
         self.peaks: list[tuple[float, int]] = []
         self.call_id = ""
@@ -223,6 +223,10 @@ class Caller:
             await self._news.wait_for(lambda: self.first_sound_at() is not None)
         return self.first_sound_at()
 
+    async def until_frames(self, count: int, within_s: float = 3.0) -> None:
+        async with asyncio.timeout(within_s), self._news:
+            await self._news.wait_for(lambda: len(self.peaks) >= count)
+
     async def vanish(self) -> None:
         """The computer is gone: sockets closed without a word."""
         await self.peer.sctp.transport.transport.stop()
@@ -231,7 +235,7 @@ class Caller:
 
     def _arrived(self, text: str) -> None:
         self.events.append(json.loads(text))
-        check_event(self.events[-1])
+        self._check(self.events[-1])
         self._start(self._notify())
 
     async def _notify(self) -> None:

@@ -112,12 +112,12 @@ async def test_sound_and_words_go_both_ways(probe: Path) -> None:
     voice = (8_000 * np.sin(np.arange(48_000 * 4) / 10)).astype(np.int16)
     room = Person([voice], speaks_first=True, capture=True)
     async with desk(probe, room=room) as board, called(board) as other:
+        await board.line("speaker on")
         board.type("send|1|grüße")
         assert text_of(await board.line("peer 1 message")) == "grüße"
         long = "x" * 200_000
         board.type("send|1|" + long)
         assert text_of(await board.line("peer 1 message")) == long
-        await board.line("speaker on")
         level = await board.line(lambda line: line.startswith("level") and "-9600 " not in line)
         _, microphone, speaker, echo = level.split()
         assert -2_500 < int(microphone) < -500

@@ -15,6 +15,7 @@ from board_rig import (
     FIRMWARE,
     PROBE_SOURCE,
     Desk,
+    build_core,
     build_library,
     build_probe,
     desk,
@@ -25,7 +26,7 @@ from board_rig import (
 from app.sim import core_abi
 from app.sim.board_http import BODY_MAX_BYTES, BoardHttp, Post
 from app.sim.core_abi import CoreError, Kind, Net
-from app.sim.room import Person
+from app.sim.room import Echo, Person, SilentRoom
 
 TIMEOUT, UNREACHABLE, CLOSED = int(Net.TIMEOUT), int(Net.UNREACHABLE), int(Net.CLOSED)
 
@@ -360,3 +361,45 @@ async def test_load_names_the_tasks_of_the_board(probe: Path) -> None:
 def test_person_is_a_room(probe: Path) -> None:
     assert Person([]).hear().shape == (960,)
     assert ctypes.sizeof(core_abi.Span) == ctypes.sizeof(core_abi.Text)
+
+
+# ---- the sound test, with the real core ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_core(tmp_path_factory.mktemp("core"))
+
+
+async def test_the_sound_test_measures_the_loop(core: Path) -> None:
+    room = SilentRoom(echo=Echo(delay_frames=4, gain=0.1))
+    async with desk(core, room=room, volume=50) as board:
+        board.type("#1 sound\n")
+        result = await board.record(k="sound")
+    assert result["heard"]
+    delay_ms = result["delay_ms"]
+    assert isinstance(delay_ms, int)
+    # Four frames in the room, and up to three in the speaker's queue.
+    assert 80 <= delay_ms <= 160
+    assert result["tone"] == pytest.approx(-21.3, abs=0.3)
+    assert result["mic"] == result["echo"] == pytest.approx(-41.3, abs=0.5)
+
+
+async def test_a_sound_test_that_nobody_hears(core: Path) -> None:
+    async with desk(core) as board:
+        board.type("sound\n")
+        result = await board.record(k="sound")
+        assert not result["heard"]
+        assert "delay_ms" not in result
+        assert "did not hear the tone" in await board.line("W (")
+        board.type("sound\n")  # and a reset in the middle of one leaves nothing behind
+        await asyncio.sleep(0)
+
+
+async def test_hello_repeats_the_boot_record(core: Path) -> None:
+    async with desk(core) as board:
+        first = await board.record(k="boot")
+        board.type("#1 hello\n")
+        again = await board.record(k="boot")
+        assert again.pop("repeated")
+        assert {**again, "n": 0, "t": 0} == {**first, "n": 0, "t": 0}

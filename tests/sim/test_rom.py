@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from app.sim import registers
 from app.sim.lines import Bridge, Step, UsbSerialJtag
-from app.sim.rom import Code, Leave, Op, Rom, Slip, escape
+from app.sim.loader import Code, Leave, Op
+from app.sim.rom import Rom
+from app.sim.slip import Slip, escape
 from app.sim.spi_flash import SpiFlash
 
 MAC = b"\x02PA\x01\x02\x03"
 SYNC = b"\x07\x07\x12\x20" + 32 * b"\x55"
 SIZE = 4 << 20
+CODE_AT, DATA_AT = 0x4037_8000, 0x3FCB_2000
 
 
 def rom(flash: SpiFlash | None = None, *, attached: bool = True) -> Rom:
@@ -169,7 +172,7 @@ def test_blocks_are_erased_and_written():
     assert block(made, Op.FLASH_DATA, 0, b"a" * 0x400) == 0
     assert block(made, Op.FLASH_DATA, 1, b"b" * 0x400) == 0
     assert block(made, Op.FLASH_DATA, 1, b"b" * 0x400) == 0  # said again
-    assert block(made, Op.FLASH_DATA, 2, b"c" * 0x400) == Code.INVALID
+    assert block(made, Op.FLASH_DATA, 2, b"c" * 0x400) == Code.INVALID.rom
     assert flash.read(0xFFF, 0x802) == b"\0" + b"a" * 0x400 + b"b" * 0x400 + b"\xff"
     assert flash.read(0x1FFF, 2) == b"\xff\0"
     error, _, digest = ask(made, Op.SPI_FLASH_MD5, words(0x1000, 0x800, 0, 0))
@@ -182,7 +185,7 @@ def test_a_wrong_checksum_is_refused_and_writes_nothing():
     flash = SpiFlash.blank(SIZE)
     made = rom(flash)
     ask(made, Op.FLASH_BEGIN, words(0x400, 1, 0x400, 0, 0))
-    assert block(made, Op.FLASH_DATA, 0, b"a" * 0x400, check=1) == Code.CHECKSUM
+    assert block(made, Op.FLASH_DATA, 0, b"a" * 0x400, check=1) == Code.CHECKSUM.rom
     assert flash.read(0, 4) == b"\xff" * 4
 
 
@@ -193,7 +196,7 @@ def test_compressed_blocks_are_inflated_once():
     flash = SpiFlash.blank(SIZE)
     made = rom(flash)
     assert ask(made, Op.FLASH_DEFL_BEGIN, words(0x3000, 2, 0x400, 0x10000, 0))[0] == 0
-    assert block(made, Op.FLASH_DEFL_DATA, 1, packed[half:]) == Code.INVALID
+    assert block(made, Op.FLASH_DEFL_DATA, 1, packed[half:]) == Code.INVALID.rom
     assert block(made, Op.FLASH_DEFL_DATA, 0, packed[:half]) == 0
     assert block(made, Op.FLASH_DEFL_DATA, 0, packed[:half]) == 0  # our reply was lost
     assert block(made, Op.FLASH_DEFL_DATA, 1, packed[half:]) == 0
@@ -203,9 +206,9 @@ def test_compressed_blocks_are_inflated_once():
 def test_compressed_blocks_cannot_grow_over_the_erased_room():
     made = rom()
     ask(made, Op.FLASH_DEFL_BEGIN, words(0x1000, 1, 0x400, 0, 0))
-    assert block(made, Op.FLASH_DEFL_DATA, 0, zlib.compress(bytes(300_000), 9)) == Code.DEFLATE
+    assert block(made, Op.FLASH_DEFL_DATA, 0, zlib.compress(bytes(300_000), 9)) == Code.DEFLATE.rom
     ask(made, Op.FLASH_DEFL_BEGIN, words(0x1000, 1, 0x400, 0, 0))
-    assert block(made, Op.FLASH_DEFL_DATA, 0, b"no zlib") == Code.DEFLATE
+    assert block(made, Op.FLASH_DEFL_DATA, 0, b"no zlib") == Code.DEFLATE.rom
 
 
 @pytest.mark.parametrize("attached", [False, True])
@@ -214,16 +217,17 @@ def test_the_rom_reaches_only_what_it_knows_of(attached):
     made = rom(flash, attached=False)
     if attached:
         ask(made, Op.SPI_ATTACH, words(0, 0))
-    expected = 0 if attached else Code.FAILED
+    expected = 0 if attached else Code.FAILED.rom
     assert ask(made, Op.READ_FLASH_SLOW, words(0, 64))[0] == expected
     assert ask(made, Op.FLASH_BEGIN, words(0x1000, 4, 0x400, 0x1F_F000, 0))[0] == expected
-    assert ask(made, Op.FLASH_BEGIN, words(0x1000, 4, 0x400, 0x20_0000, 0))[0] == Code.FAILED
+    assert ask(made, Op.FLASH_BEGIN, words(0x1000, 4, 0x400, 0x20_0000, 0))[0] == Code.FAILED.rom
 
 
-def test_code_is_not_loaded():
-    made = rom()
-    assert ask(made, Op.MEM_BEGIN, words(100, 1, 100, 0x40370000))[0] == Code.INVALID
-    assert ask(made, 0xD0, b"")[0] == Code.INVALID
+def test_a_chip_that_takes_no_stub_refuses_to_load_code():
+    flash = SpiFlash.blank(SIZE)
+    made = Rom(flash, registers.Registers(flash, {}), takes_stub=False)
+    assert ask(made, Op.MEM_BEGIN, words(100, 1, 100, CODE_AT))[0] == Code.INVALID.rom
+    assert ask(rom(), Op.ERASE_FLASH, b"")[0] == Code.INVALID.rom
 
 
 @pytest.mark.parametrize("flag", [0, 1])

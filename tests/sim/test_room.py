@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from app.sim.chip import FRAME, Pcm, Room
-from app.sim.room import AUDIBLE_RMS, NOISE_RMS, Person, SilentRoom, loudness
+from app.sim.room import AUDIBLE_RMS, NOISE_RMS, Echo, Person, SilentRoom, loudness
 
 SOUND = np.full(FRAME, 3_000, np.int16)
 QUIET = np.zeros(FRAME, np.int16)
@@ -109,3 +109,13 @@ def test_counters_are_read_from_another_thread() -> None:
     play(room, SOUND, 500)
     reader.join()
     assert seen == sorted(seen)
+
+
+def test_an_echo_comes_later_and_quieter() -> None:
+    room = SilentRoom(echo=Echo(delay_frames=3, gain=0.25))
+    loud = np.full(FRAME, 4000, np.int16)
+    heard = []
+    for frame in range(6):
+        room.play(loud if frame == 0 else np.zeros(FRAME, np.int16))
+        heard.append(round(loudness(room.hear()), -2))
+    assert heard == [0, 0, 0, 1000, 0, 0]

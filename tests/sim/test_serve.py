@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import select
 import socket
-import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import esptool
 import firmware_images as made
 import pytest
 import serial
+import serial.rfc2217
 
 from app.sim.board import VirtualBoard
 from app.sim.protocol_sim import boards
-from app.sim.serve import serve_pty, serve_rfc2217
+from app.sim.serve import Served, serve_pty, serve_rfc2217
 
 # pyserial 3.5's own RFC 2217 client
 pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
@@ -46,10 +49,16 @@ def core(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def stub() -> bool:
+    return True
+
+
 @pytest.fixture(params=["korvo2"])
-def board(request, core) -> Iterator[VirtualBoard]:
+def board(request, core, stub) -> Iterator[VirtualBoard]:
+    kind = request.param
     made_board = VirtualBoard(
-        "served", request.param, flash=flash_for(request.param), cores=[core], program=Echo
+        "served", kind, flash=flash_for(kind), cores=[core], program=Echo, stub=stub
     )
     made_board.power_on()
     before = set(threading.enumerate())
@@ -135,21 +144,60 @@ def test_a_terminal(board):
         os.close(terminal)
 
 
-def test_esptools_command_line_flashes_it(board, tmp_path):
-    """Unmodified, in its own process. It is slow over RFC 2217, so the file is small."""
+@pytest.fixture
+def short_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyserial's client looks for answers every 50 ms; here it does so every millisecond."""
+    clock = SimpleNamespace(time=time.time, sleep=lambda s: time.sleep(min(s, 0.001)))
+    monkeypatch.setattr(serial.rfc2217, "time", clock)
+
+
+def run_esptool(served: Served, *words: object) -> None:
+    """Its command line, all options at their defaults; it raises when it fails."""
+    esptool.main(["--port", served.url, *map(str, words)])
+
+
+@pytest.mark.usefixtures("short_naps")
+def test_esptools_command_line_works_without_options(board, tmp_path, capfd):
+    file, back = tmp_path / "part.bin", tmp_path / "back.bin"
+    file.write_bytes(os.urandom(20_000) + bytes(20_000))
+    with serve_rfc2217(board) as served:
+        run_esptool(served, "flash-id")
+        assert "Detected flash size: 16MB" in capfd.readouterr().out
+        run_esptool(served, "write-flash", "0x30000", file)
+        said = capfd.readouterr().out
+        assert "Stub flasher running" in said
+        assert "Hash of data verified" in said
+        assert "Hard resetting" in said
+        assert board.flash.read(0x30000, 40_000) == file.read_bytes()
+        run_esptool(served, "verify-flash", "0x30000", file)
+        assert "Verification successful" in capfd.readouterr().out
+        run_esptool(served, "read-flash", "0x30000", 40_000, back)
+        assert back.read_bytes() == file.read_bytes()
+        run_esptool(served, "erase-region", "0x31000", "0x1000")
+        assert board.flash.read(0x31000, 0x1000) == b"\xff" * 0x1000
+        with client(served.url) as port:  # reset, the firmware runs
+            port.write(b"runs\n")
+            assert port.read_until(b"RUNS\n").endswith(b"RUNS\n")
+        run_esptool(served, "erase-flash")
+        assert board.flash.view() == b"\xff" * (16 << 20)
+
+
+@pytest.mark.usefixtures("short_naps")
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_esptools_command_line_works_with_each_stub(board, tmp_path, version, monkeypatch):
+    monkeypatch.setattr(esptool.loader.StubFlasher, "STUB_SUBDIRS", [version])
     file = tmp_path / "part.bin"
     file.write_bytes(os.urandom(1500))
     with serve_rfc2217(board) as served:
-        tool = [sys.executable, "-m", "esptool", "--port", served.url, "--no-stub"]
-        done = subprocess.run(
-            [*tool, "write-flash", "0x30000", str(file)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "Hash of data verified" in done.stdout
+        run_esptool(served, "write-flash", "0x30000", file)
         assert board.flash.read(0x30000, 1500) == file.read_bytes()
-        with client(served.url) as port:
-            port.write(b"runs\n")
-            port.read_until(b"RUNS\n")
+
+
+@pytest.mark.usefixtures("short_naps")
+@pytest.mark.parametrize("stub", [False])
+def test_esptools_command_line_works_with_the_rom_alone(board, tmp_path, stub):
+    file = tmp_path / "part.bin"
+    file.write_bytes(os.urandom(1500))
+    with serve_rfc2217(board) as served:
+        run_esptool(served, "--no-stub", "write-flash", "0x30000", file)
+        assert board.flash.read(0x30000, 1500) == file.read_bytes()

@@ -177,6 +177,92 @@ async def test_other_bodies_are_refused(service, http):
     assert not service.calls
 
 
+async def test_a_large_body_is_refused_before_it_is_read(service):
+    """Only the head is sent: the answer must not wait for ten megabytes."""
+    port = int(service.base_url.split(":")[2].split("/")[0])
+    for path in (SECRETS, CALLS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST /v1{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sk-test\r\n"
+            "Content-Type: application/sdp\r\nContent-Length: 10000000\r\n\r\nv=0".encode()
+        )
+        async with asyncio.timeout(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 413 " in head.splitlines()[0]
+        assert b"x-request-id" in head.lower()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_page_of_this_computer_may_use_it(service, http):
+    url, page = service.base_url + CALLS, {"Origin": "http://localhost:5173"}
+    asks = {
+        **page,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    async with http.options(url, headers=asks) as answer:
+        assert answer.status == 204
+        told = answer.headers
+        assert told["Access-Control-Allow-Origin"] == page["Origin"]
+        assert told["Access-Control-Allow-Headers"] == "authorization,content-type"
+        assert told["Access-Control-Allow-Private-Network"] == "true"
+        assert "POST" in told["Access-Control-Allow-Methods"]
+    for headers, status in (({**SK, **SDP}, 201), (SDP, 401)):  # it may read errors, too
+        async with http.post(url, data=await offer(), headers={**headers, **page}) as answer:
+            assert answer.status == status
+            assert answer.headers["Access-Control-Allow-Origin"] == page["Origin"]
+            assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+            assert answer.headers["Vary"] == "Origin"
+    async with http.options(url, headers={**asks, "Origin": "https://evil.example"}) as answer:
+        assert answer.status == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    async with http.options(url, headers={**asks, "Host": "evil.example"}) as answer:
+        assert answer.status == 403
+
+
+async def test_odd_origins_and_hosts(service, http):
+    url = service.base_url + SECRETS
+    for headers in (
+        {"Origin": "file://"},
+        {"Origin": "chrome-extension://localhost"},
+        {"Origin": "http://[::1"},
+        {"Host": "[::1"},
+        {"Host": ""},
+    ):
+        async with http.post(url, json={}, headers={**SK, **headers}) as answer:
+            assert (await refused(answer))[0] == 403, headers
+
+
+async def test_malformed_events_do_not_disturb_the_call(service):
+    """Over the real channel; the rules themselves are proven in test_service_dialogue."""
+    async with Caller(service.base_url) as caller, Caller(service.base_url) as other:
+        await asyncio.gather(caller.by_parts(), other.by_parts())
+        await asyncio.gather(caller.until("session.created"), other.until("session.created"))
+        for text, code in (
+            ("", "invalid_event"),
+            ("{", "invalid_event"),
+            ("[" * 100_000, "invalid_event"),
+            ("null", "invalid_event"),
+            (b"\x00\xff", "invalid_event"),
+            ('{"type": 5}', "invalid_type"),
+            ("{}", "missing_required_parameter"),
+            ('{"type": "session.explode"}', "invalid_value"),
+            ('{"type": "response.create", "response": {"x": 1}}', "unknown_parameter"),
+            (json.dumps({"type": "x" * 1_000_000}), "invalid_value"),
+        ):
+            after = len(caller.events)
+            caller.channel.send(text)
+            error = (await caller.until("error", after=after))["error"]
+            assert error["code"] == code, text[:40]
+            assert len(error["message"]) < 1_000
+        caller.say_text("light")
+        other.say_text("door")
+        await caller.until("response.function_call_arguments.done")
+        await other.until("response.function_call_arguments.done")
+
+
 async def test_dead_beta_paths(service, http):
     for path, headers in (
         ("/realtime?model=gpt-4o-realtime-preview", {}),

@@ -144,8 +144,42 @@ def test_esptool_does_its_work(make, kind, name, size):
         assert esp.flash_md5sum(0x60000, 5) == hashlib.md5(data[:5]).hexdigest()
 
 
+@pytest.mark.parametrize("kind", ["korvo2", "atoms3r"])
+def test_esptool_does_its_work_with_its_stub(make, kind):
+    board = make(kind)
+    with connect() as rom:
+        esp = cmds.run_stub(rom)
+        assert esp.IS_STUB
+        esp.change_baud(921600)
+        cmds.attach_flash(esp)
+        data = os.urandom(40_000) + b"\xc0\xdb" * 2_500 + bytes(5_001)
+        cmds.write_flash(esp, [(0x20000, data), (0x40000, data)], compress=False)
+        cmds.write_flash(esp, [(0x60000, data)], compress=True)
+        for offset in (0x20000, 0x40000, 0x60000):
+            assert board.flash.read(offset, len(data)) == data
+        assert cmds.read_flash(esp, 0x20003, 9_999) == data[3:10_002]
+        cmds.erase_region(esp, 0x20000, 0x1000)
+        assert board.flash.read(0x20000, 0x1001) == b"\xff" * 0x1000 + data[0x1000:0x1001]
+        cmds.write_flash(esp, [(board.flash.size - 4096, data[:4096])], compress=False)
+        assert board.flash.read(board.flash.size - 4096, 4096) == data[:4096]
+        cmds.erase_flash(esp)
+        assert board.flash.view() == b"\xff" * board.flash.size
+
+
+def test_a_stub_that_still_runs_is_found_and_used(make):
+    make()
+    with connect() as esp:
+        cmds.reset_chip(cmds.run_stub(esp), "no-reset-stub")
+    with cmds.detect_chip("sim://desk", 115200, "no-reset") as esp:
+        assert esp.IS_STUB
+        assert esp.sync_stub_detected
+        esp = cmds.run_stub(esp)
+        cmds.write_flash(esp, [(0, b"abcd")])
+        cmds.verify_flash(esp, [(0, b"abcd")])
+
+
 def test_the_stub_is_refused_and_the_rom_goes_on(make):
-    board = make()
+    board = make(stub=False)
     with connect() as esp:
         with pytest.raises(FatalError, match="RAM download"):
             cmds.run_stub(esp)
@@ -204,6 +238,21 @@ def test_power_on_runs_the_flash_at_once_and_restart_begins_anew(make):
         said = text_until(port, b"(usb)\n")
         assert b"late words" not in said
     assert len(Echo.chips) == 3
+
+
+def test_the_chip_answers_while_its_firmware_is_still_imported(make, monkeypatch):
+    imported = threading.Event()
+    monkeypatch.setattr("app.sim.board.real_firmware", Echo)
+    monkeypatch.setattr("app.sim.board.import_module", lambda _: imported.wait(SOON_S))
+    make(flash=made.flash(CORE))
+    with console() as port:
+        text_until(port, b"ESP-IDF:")
+        reset_to_run(port)
+        text_until(port, b"ESP-IDF:")
+        assert not Echo.chips
+        imported.set()
+        text_until(port, b"(usb)\n")
+    assert len(Echo.chips) == 1
 
 
 def test_settings_are_in_flash_after_a_restart(make):

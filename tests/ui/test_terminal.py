@@ -71,7 +71,8 @@ def test_lines_stay_in_order_without_a_terminal() -> None:
     assert "6 % / 1 %" in lines[8]
 
 
-def test_a_terminal_also_has_bars_a_table_and_the_check_list() -> None:
+def test_a_terminal_also_has_bars_a_table_and_the_check_list(monkeypatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     items = (CheckItem("The board appeared", "sim://board1"), CheckItem("The light changed", None))
     text = shown(FlashWrote(1, "app", 50, 100), *TALK, CheckList(1, items), terminal=True)
     for expected in ("app", "50/100 bytes", "peer", "3,236 B", "✓", "The light changed"):

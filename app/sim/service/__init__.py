@@ -5,6 +5,8 @@ with a brain that works offline. Clients need only another base URL.
     await service.start()
     ... service.base_url ...
     await service.stop()
+
+How other clients use it, what can go wrong on purpose and what it cannot do: README.md here.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -31,8 +34,9 @@ from app.sim.service.brain import (
     Use,
     demo_brain,
 )
-from app.sim.service.call import EXPIRE_AFTER_S, Call
+from app.sim.service.call import Call
 from app.sim.service.http import Opened, application
+from app.sim.service.recording import Recorder, Recording
 from app.sim.service.session import Json, Session
 from app.sim.speech import speak
 
@@ -40,6 +44,7 @@ __all__ = [
     "Ask",
     "Brain",
     "Call",
+    "Recording",
     "Say",
     "Scripted",
     "ScriptedBrain",
@@ -59,6 +64,10 @@ class Service:
     `keys` are the project keys it accepts (None: any that is not empty). `tell` hears what goes on:
     "request" (method, path, status), "call" (call, state, reason) and "event" (call, event); it is
     never told a key. `ice_lite` puts that line into the answers, as the real service does.
+    `also` are further addresses to listen on (`lan.private_addresses`). `advertise` stands in the
+    answers' candidates in place of this computer's addresses: for a service behind NAT, or a guest
+    in an emulator. `record` is a folder that gets a file for each call; `replay` answers every
+    call with that recording.
     """
 
     def __init__(
@@ -71,14 +80,26 @@ class Service:
         session_limit_s: float = 3600.0,
         tell: Callable[[str, dict[str, Any]], None] | None = None,
         ice_lite: bool = True,
+        also: tuple[str, ...] = (),
+        advertise: str = "",
+        record: Path | None = None,
+        replay: Recording | None = None,
     ) -> None:
         self.base_url = ""
         """`http://127.0.0.1:PORT/v1` once started."""
+
+        self.lan_urls: tuple[str, ...] = ()
+        """The same at the further addresses."""
 
         self._host, self._port = host, port
         self._brain = brain or demo_brain()
         self._keys, self._limit_s, self._ice_lite = keys, session_limit_s, ice_lite
         self._tell = tell
+        self._also, self._advertise = also, advertise
+        self._record, self._replay = record, replay
+        self.names = frozenset(name for name in (host, advertise, *also) if name)
+        """What a Host header may say, beside the loopback's names."""
+
         self._fault = ""
         self._calls: dict[str, Call] = {}
         self._secrets: dict[str, tuple[float, Json]] = {}
@@ -115,14 +136,16 @@ class Service:
         runner = web.AppRunner(application(self), access_log=None, shutdown_timeout=STOP_WITHIN_S)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._host, self._port)
-            await site.start()
+            await web.TCPSite(runner, self._host, self._port).start()
+            port = runner.addresses[0][1]
+            for address in self._also:
+                await web.TCPSite(runner, address, port).start()
         except OSError:
             await runner.cleanup()
             raise
         self._runner = runner
-        port = runner.addresses[0][1]
         self.base_url = f"http://{self._host}:{port}/v1"
+        self.lan_urls = tuple(f"http://{address}:{port}/v1" for address in self._also)
 
     async def stop(self) -> None:
         """Ends every call and closes the port. Nothing is left behind; idempotent."""
@@ -154,7 +177,8 @@ class Service:
         return session if expires_at > time.time() else None
 
     async def open_call(self, offer: str, session: Json | None, *, fault: str) -> Opened:
-        limit_s = EXPIRE_AFTER_S if fault == "expire" else self._limit_s
+        expires = faults.kind_of(fault) == "expire"
+        limit_s = faults.delay_s(fault) if expires else self._limit_s
         call = Call(
             session=Session(session, expires_at=time.time() + limit_s),
             brain=self._brain,
@@ -162,14 +186,19 @@ class Service:
             fault=fault,
             tell=self.told,
             ended=self._call_ended,
+            replay=self._replay,
         )
         self._calls[call.id] = call
-        sdp = await call.answer(offer, ice_lite=self._ice_lite)
-        if fault == "bad_sdp":
-            sdp = "".join(
-                line for line in sdp.splitlines(keepends=True) if not line.startswith("a=ice-")
-            )
+        if self._record is not None:
+            try:
+                call.listeners.append(Recorder(self._record, call.id).heard)
+            except OSError as why:  # a call is worth more than its recording
+                self.told("error", {"call": call.id, "code": f"not recorded: {why}"})
+        sdp = await call.answer(offer, ice_lite=self._ice_lite, advertise=self._advertise)
         return Opened(call.id, sdp)
+
+    def call(self, call_id: str) -> Call | None:
+        return self._calls.get(call_id)
 
     async def hang_up(self, call_id: str) -> bool:
         call = self._calls.get(call_id)

@@ -10,12 +10,48 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from app.sim.service.ice import NOWHERE
+
 MAX_MESSAGE_BYTES = 1_073_741_823
 CNAME = "realtimeapi"
 AUDIO_CODECS = ("opus", "pcmu", "pcma")
 
 _DROPPED = ("fingerprint", "candidate", "end-of-candidates", "rtcp", "sctpmap", "msid")
 """Attributes that are written anew or not at all; `rtcp` is RTCP's port, unused with rtcp-mux."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an answer looks like; the defaults are the real service's."""
+
+    ice_lite: bool = True
+    ufrag: bool = True
+    """Candidates end in `ufrag …`."""
+
+    twice: bool = False
+    """Candidates in every section, not only in the first."""
+
+    tcp: bool = False
+    """A passive TCP candidate beside each UDP one; nobody listens there."""
+
+    credentials: bool = True
+    advertise: str = ""
+    """The address in every candidate, for a service behind NAT."""
+
+    nowhere: bool = False
+    """Candidates lead to the discard port."""
+
+
+def shape_under(fault: str, *, ice_lite: bool, advertise: str) -> Shape:
+    return Shape(
+        ice_lite=ice_lite and fault != "no_ice_lite",
+        ufrag=fault != "no_ufrag",
+        twice=fault == "candidates_twice",
+        tcp=fault == "tcp_candidates",
+        credentials=fault != "bad_sdp",
+        advertise=advertise,
+        nowhere=fault == "no_ice",
+    )
 
 
 @dataclass(slots=True)
@@ -29,7 +65,7 @@ class _Section:
         return next((line.partition(":")[2] for line in self.attributes if _name(line) == name), "")
 
 
-def real_shape(sdp: str, *, ice_lite: bool) -> str:
+def real_shape(sdp: str, shape: Shape) -> str:
     """aiortc's answer rewritten; lines end in CRLF, the last one too."""
     session, sections = _parsed(sdp)
     fingerprints = [
@@ -46,15 +82,17 @@ def real_shape(sdp: str, *, ice_lite: bool) -> str:
         "t=0 0",
         "a=msid-semantic:WMS *",
         f"a={fingerprints[0]}",
-        *(["a=ice-lite"] if ice_lite else []),
+        *(["a=ice-lite"] if shape.ice_lite else []),
         "a=extmap-allow-mixed",
         group,
     ]
     for index, section in enumerate(sections):
         audio = section.head.startswith("m=audio")
         lines += _audio(section) if audio else _data(section)
-        if index == 0:
-            lines += _candidates(section)
+        if index == 0 or shape.twice:
+            lines += _candidates(section if section.value("candidate") else sections[0], shape)
+    if not shape.credentials:
+        lines = [line for line in lines if not line.startswith("a=ice-")]
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -122,6 +160,24 @@ def _data(section: _Section) -> list[str]:
     ]
 
 
-def _candidates(section: _Section) -> list[str]:
-    ufrag = section.value("ice-ufrag")
-    return [f"a={line} ufrag {ufrag}" for line in section.attributes if _name(line) == "candidate"]
+TCP_PRIORITY, TCP_PORT = 1_671_430_143, 443
+
+
+def _candidates(section: _Section, shape: Shape) -> list[str]:
+    end = f" ufrag {section.value('ice-ufrag')}" if shape.ufrag else ""
+    lines: list[str] = []
+    for line in section.attributes:
+        if _name(line) != "candidate":
+            continue
+        foundation, component, _, priority, host, port, *rest = line.split()
+        host = shape.advertise or host
+        if shape.nowhere:
+            host, port = NOWHERE[0], str(NOWHERE[1])
+        udp = [foundation, component, "udp", priority, host, port, *rest]
+        lines.append(f"a={' '.join(udp)}{end}")
+        if shape.tcp:
+            lines.append(
+                f"a={foundation} {component} tcp {TCP_PRIORITY} {host} {TCP_PORT} typ host "
+                f"tcptype passive{end}"
+            )
+    return lines

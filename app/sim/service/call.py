@@ -23,9 +23,12 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from aiortc.mediastreams import MediaStreamError
 
 from app.sim.chip import FRAME, Pcm
-from app.sim.service.answer import real_shape
+from app.sim.service import faults, ice
+from app.sim.service.answer import real_shape, shape_under
 from app.sim.service.brain import Brain
 from app.sim.service.dialogue import Dialogue
+from app.sim.service.meddling import Meddling
+from app.sim.service.recording import Recording, Replay
 from app.sim.service.refusal import Refusal, new_id
 from app.sim.service.session import Json, Session
 
@@ -36,10 +39,6 @@ OPEN_WITHIN_S = 20.0
 SILENT_AFTER_S = 0.1
 """A sender that pauses (muted, DTX) counts as silence, or speech would never be seen to end."""
 
-DROP_AFTER_S = 1.0
-EXPIRE_AFTER_S = 2.0
-"""When the faults `drop` and `expire` strike a call opened under them."""
-
 DROPPED, INVALID_OFFER = "dropped", "invalid_offer"
 
 GARBLED_SDP = (ValueError, KeyError, IndexError, AttributeError, AssertionError, TypeError)
@@ -47,6 +46,9 @@ REFUSED_SDP = (InvalidAccessError, InvalidStateError, OperationError)
 """What aiortc 1.16 raises for an offer it cannot read or cannot accept."""
 
 Tell = Callable[[str, dict[str, Any]], None]
+Listener = Callable[[str, str], None]
+"""Told who spoke ("server", "client", "sideband") and the event as it travelled; when the call has
+ended, "call" and the reason."""
 
 
 class Call:
@@ -61,12 +63,26 @@ class Call:
         fault: str,
         tell: Tell,
         ended: Callable[[Call], None],
+        replay: Recording | None = None,
     ) -> None:
         self.id = new_id("rtc_u0")
         self.session = session
+        self.opened = asyncio.Event()
+        """Set when the data channel is there, and when the call ended before."""
+
+        self.heard: Pcm = np.zeros(0, np.int16)
+        """The last frame heard, for whoever shows a level."""
+
+        self.listeners: list[Listener] = []
         self._fault, self._limit_s = fault, limit_s
+        self._expires_at = asyncio.get_running_loop().time() + limit_s
         self._tell, self._ended = tell, ended
-        self._dialogue = Dialogue(session, brain, self._send)
+        self._meddling = Meddling(fault)
+        self._dialogue: Dialogue | Replay = (
+            Dialogue(session, brain, self._send, fault=fault)
+            if replay is None
+            else Replay(replay, self._send)
+        )
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._channel: RTCDataChannel | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -78,11 +94,18 @@ class Call:
 
     # ---- opening
 
-    async def answer(self, offer: str, *, ice_lite: bool) -> str:
-        """The SDP answer. Raises Refusal (invalid_offer), and then the call is over."""
+    async def answer(self, offer: str, *, ice_lite: bool = True, advertise: str = "") -> str:
+        """The SDP answer. Raises Refusal (invalid_offer), and then the call is over.
+
+        `advertise` stands in every candidate, and the offer's candidates are not used: the caller
+        is beyond a translation of addresses, and its checks tell where it is.
+        """
+        alone = bool(advertise) or self._fault == "no_ice"
         try:
             _check_offer(offer)
-            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            reachable = ice.without_names(offer, keep=not alone)
+            await self._peer.setRemoteDescription(RTCSessionDescription(reachable, "offer"))
+            ice.prepare(self._peer, addresses=(ice.LOOPBACK,) if advertise else ())
             self._dialogue.voice.encodes = "opus/48000" in offer.lower()
             self._peer.addTrack(self._dialogue.voice)
             await self._peer.setLocalDescription(await self._peer.createAnswer())
@@ -94,7 +117,8 @@ class Call:
             raise
         self._after(OPEN_WITHIN_S, self._never_opened)
         self._tell("call", {"call": self.id, "state": "answered"})
-        return real_shape(self._peer.localDescription.sdp, ice_lite=ice_lite)
+        shape = shape_under(self._fault, ice_lite=ice_lite, advertise=advertise)
+        return real_shape(self._peer.localDescription.sdp, shape)
 
     def _never_opened(self) -> None:
         if self._channel is None:
@@ -109,23 +133,42 @@ class Call:
             return
         self._channel = channel
         channel.on("message", self._received)
-        channel.on("close", lambda: self.end("channel_closed"))
+        channel.on("close", self._channel_closed)
         self._tell("call", {"call": self.id, "state": "open"})
-        self._after(self._limit_s, self._expired)
+        self._after(self._expires_at - asyncio.get_running_loop().time(), self._expired)
         if self._fault != "no_session_created":
             self._dialogue.open()
-        self.strike(self._fault, drop_after_s=DROP_AFTER_S, expire_after_s=EXPIRE_AFTER_S)
+        self.opened.set()
+        self.strike(self._fault, at_once=False)
+
+    def _channel_closed(self) -> None:
+        if faults.kind_of(self._fault) != "channel_closes":
+            self.end("channel_closed")
 
     # ---- in and out
 
     def _received(self, text: str | bytes) -> None:
+        self.receive(text, origin="client")
+
+    def receive(self, text: str | bytes, *, origin: str) -> None:
+        """One client event, from the caller or from a second controller ("sideband")."""
         if self._fault != "no_session_created" and self._closing is None:
+            self._overheard(
+                origin, text if isinstance(text, str) else text.decode(errors="replace")
+            )
             self._dialogue.receive(text)
 
     def _send(self, event: Json) -> None:
-        if self._channel is not None and self._channel.readyState == "open":
-            self._channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
-            self._tell("event", {"call": self.id, "event": event})
+        for each in self._meddling.instead_of(event):
+            text = json.dumps(each, ensure_ascii=False, separators=(",", ":"))
+            if self._channel is not None and self._channel.readyState == "open":
+                self._channel.send(text)
+            self._overheard("server", text)
+            self._tell("event", {"call": self.id, "event": each})
+
+    def _overheard(self, origin: str, text: str) -> None:
+        for listener in tuple(self.listeners):
+            listener(origin, text)
 
     async def _listen(self, track: Any) -> None:
         """Feeds the ears frame by frame, with silence where the peer sends nothing."""
@@ -142,16 +185,23 @@ class Call:
             while len(pending) >= FRAME:
                 frame, pending = pending[:FRAME], pending[FRAME:]
                 if self._channel is not None and self._closing is None:
+                    self.heard = frame
                     self._dialogue.hear(frame)
 
     # ---- faults
 
-    def strike(self, fault: str, *, drop_after_s: float = 0, expire_after_s: float = 0) -> None:
-        """Lets `drop` or `expire` happen to this call; other names concern new calls only."""
-        if fault == "drop":
-            self._after(drop_after_s, lambda: self.end(DROPPED))
-        elif fault == "expire":
-            self._after(expire_after_s, self._expired)
+    def strike(self, fault: str, *, at_once: bool = True) -> None:
+        """Lets a fault happen to this open call; names that concern new calls only do nothing."""
+        kind = faults.kind_of(fault)
+        delay_s = faults.delay_s(fault) if kind in faults.TIMED and not at_once else 0.0
+        match kind:
+            case "drop":
+                self._after(delay_s, lambda: self.end(DROPPED))
+            case "expire" if at_once:  # a call opened under it has its limit from the start
+                self._after(0, self._expired)
+            case "channel_closes" if self._channel is not None:
+                self._fault = fault
+                self._after(delay_s, self._channel.close)
 
     # ---- the end
 
@@ -180,6 +230,7 @@ class Call:
     async def _close(self, reason: str) -> None:
         for timer in self._timers:
             timer.cancel()
+        self.opened.set()
         await self._dialogue.close()
         if reason == DROPPED and self._peer.sctp is not None:
             # As if the computer were gone: ICE has no goodbye, and nothing can be sent after it.
@@ -191,6 +242,7 @@ class Call:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._overheard("call", reason)
         self._tell("call", {"call": self.id, "state": "ended", "reason": reason})
         self._ended(self)
 

@@ -74,6 +74,9 @@ class Conversation:
         self.spoken: dict[str, int] = {}
         """Spoken user items and their number, from 0."""
 
+        self.silent: set[str] = set()
+        """Items that hold nothing but silence (idle timeout)."""
+
     @property
     def items(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(self._items)
@@ -123,13 +126,36 @@ class Conversation:
     def remove(self, item: Json) -> None:
         self._items.remove(item)
 
+    def for_response(self, given: list[Any] | None) -> Conversation:
+        """What a response is made from: this, or the `input` of its response.create.
+
+        Those items stand in for the whole conversation and do not join it. Raises Refusal.
+        """
+        if given is None:
+            return self
+        aside = Conversation()
+        aside.spoken, aside.silent = self.spoken, self.silent
+        for index, item in enumerate(given):
+            whole = self._referred(item, index) or checked_item(item)
+            if aside.find(whole["id"]) is None:
+                aside._items.append(whole)
+        return aside
+
+    def _referred(self, item: Any, index: int) -> Json | None:
+        if not isinstance(item, dict) or item.get("type") != "item_reference":
+            return None
+        found = self.find(item.get("id"))
+        if found is None:
+            raise wrong_value(f"response.input[{index}].id", "the id of an item")
+        return found
+
     # ---- for the brain
 
     def last_user_item(self) -> Json | None:
         """The user's newest message that the assistant has not acted upon."""
         for item in reversed(self._items):
             if item["type"] == "message" and item["role"] == "user":
-                return item
+                return None if item["id"] in self.silent else item
             if item["type"] in ("message", "function_call") and item.get("role") != "system":
                 return None
         return None

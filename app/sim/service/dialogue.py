@@ -22,6 +22,7 @@ from app.sim.service import client_events
 from app.sim.service.brain import Ask, Brain
 from app.sim.service.conversation import Conversation, checked_item, text_of
 from app.sim.service.ears import Ears, EnergyEars, HeardAudio, SpeechBegan, SpeechEnded
+from app.sim.service.idle import Idle
 from app.sim.service.refusal import Refusal, new_id
 from app.sim.service.reply import Reply, Stage, in_pieces
 from app.sim.service.session import Json, Session
@@ -31,12 +32,22 @@ T = TypeVar("T")
 
 LEAST_COMMIT_MS = 100
 TRANSCRIPT_DELTA_S = 0.02
+NOT_TRANSCRIBED = Refusal(
+    "The speech could not be transcribed.", code="transcription_failed", kind="server_error"
+)
 
 
 class Dialogue:
     """The conversation of one call. `send` takes a finished server event."""
 
-    def __init__(self, session: Session, brain: Brain, send: Callable[[Json], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        brain: Brain,
+        send: Callable[[Json], None],
+        *,
+        fault: str = "",
+    ) -> None:
         self._session, self._brain, self._send = session, brain, send
         self.voice = Voice(started=self._sound_started, stopped=self._sound_stopped)
         self._conversation = Conversation()
@@ -52,8 +63,20 @@ class Dialogue:
         self._owes_reply = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stage = Stage(
-            session, self._conversation, self.voice, brain, self._event, lambda: self._heard_ms
+            session,
+            self._conversation,
+            self.voice,
+            brain,
+            self._event,
+            lambda: self._heard_ms,
+            fault=fault,
         )
+        self._fault = fault
+        self._unheard: dict[str, Refusal] = {}
+        """Why the words of an item are not known."""
+        self._asides: dict[str, tuple[Reply, asyncio.Task[None]]] = {}
+        """Responses outside the conversation, any number at once."""
+        self._idle = Idle(lambda: self._audio.now_ms, self._idle_passed)
         self._actions: dict[str, Callable[[Json], None]] = {
             "session.update": self._update_session,
             "conversation.item.create": self._create_item,
@@ -91,6 +114,7 @@ class Dialogue:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.voice.stop()
+        self._idle.stop()
 
     # ---- in: events
 
@@ -150,6 +174,10 @@ class Dialogue:
 
     def _create_response(self, event: Json) -> None:
         options = event.get("response") or {}
+        context = self._conversation.for_response(options.get("input"))
+        if options.get("conversation") == "none":
+            self._begin_aside(options, context)
+            return
         if active := self._busy:
             raise Refusal(
                 "Conversation already has an active response in progress: "
@@ -157,10 +185,15 @@ class Dialogue:
                 "one.",
                 code="conversation_already_has_active_response",
             )
-        self._begin_reply(options)
+        self._begin_reply(options, context)
 
     def _cancel_response(self, event: Json) -> None:
         wanted = event.get("response_id")
+        if wanted in self._asides:
+            aside, task = self._asides.pop(wanted)
+            aside.cancel("client_cancelled")
+            task.cancel()
+            return
         active = self._busy
         if active is None or wanted not in (None, active.id):
             raise Refusal(
@@ -253,30 +286,31 @@ class Dialogue:
         spoken = len(self._conversation.spoken)
         self._conversation.spoken[item_id] = spoken
         self._heard_ms += len(sound) // 48
-        item: Json = {
-            "id": item_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": None}],
-        }
-        before = self._conversation.add(item)
-        self._event(
-            {
-                "type": "input_audio_buffer.committed",
-                "item_id": item_id,
-                "previous_item_id": before,
-            }
-        )
-        self._announce(item, before)
+        item = _heard_item(item_id)
+        self._committed(item)
         words = self._start(self._hear_words(item, sound, spoken))
         self._words[item_id] = words
         if self._session.audio_in["transcription"] is not None:
             self._start(self._transcribe(item_id, words, len(sound) / 48_000))
 
+    def _committed(self, item: Json) -> None:
+        before = self._conversation.add(item)
+        self._event(
+            {
+                "type": "input_audio_buffer.committed",
+                "item_id": item["id"],
+                "previous_item_id": before,
+            }
+        )
+        self._announce(item, before)
+
     async def _hear_words(self, item: Json, sound: Pcm, spoken: int) -> str:
-        words = await self._brain.words(sound, spoken=spoken)
+        try:
+            if self._fault == "transcription_failed":
+                raise NOT_TRANSCRIBED
+            words = await self._brain.words(sound, spoken=spoken)
+        except Refusal as why:
+            self._unheard[item["id"]], words = why, ""
         item["content"][0]["transcript"] = words
         return words
 
@@ -284,11 +318,31 @@ class Dialogue:
         kind = "conversation.item.input_audio_transcription"
         place = {"item_id": item_id, "content_index": 0}
         text = await asyncio.shield(words)
+        if (why := self._unheard.get(item_id)) is not None:
+            self._event({"type": f"{kind}.failed", **place, "error": why.as_object()})
+            return
         for piece in in_pieces(text):
             self._event({"type": f"{kind}.delta", **place, "delta": piece})
             await asyncio.sleep(TRANSCRIPT_DELTA_S)
         usage = {"type": "duration", "seconds": round(seconds, 3)}
         self._event({"type": f"{kind}.completed", **place, "transcript": text, "usage": usage})
+
+    def _idle_passed(self, since_ms: int) -> None:
+        """Nobody has spoken for the session's idle_timeout_ms."""
+        item: Json = _heard_item(new_id("item"))
+        self._conversation.silent.add(item["id"])
+        self._audio.clear()
+        self._event(
+            {
+                "type": "input_audio_buffer.timeout_triggered",
+                "audio_start_ms": since_ms,
+                "audio_end_ms": self._audio.now_ms,
+                "item_id": item["id"],
+            }
+        )
+        self._committed(item)
+        if not self._busy:
+            self._begin_reply({})
 
     def _append_audio(self, event: Json) -> None:
         """24 kHz PCM as text: allowed by the schema, though sound comes by RTP here."""
@@ -315,9 +369,21 @@ class Dialogue:
         """The response under way; one that has sent its response.done is none."""
         return self._active if self._active is not None and not self._active.over else None
 
-    def _begin_reply(self, options: Json) -> None:
+    def _begin_aside(self, options: Json, context: Conversation) -> None:
+        reply = Reply(self._stage, options, lambda: self._ask(options, context))
+        task = self._start(reply.run())
+        self._asides[reply.id] = (reply, task)
+        task.add_done_callback(lambda task: self._aside_ended(reply, task))
+
+    def _aside_ended(self, reply: Reply, task: asyncio.Task[None]) -> None:
+        self._asides.pop(reply.id, None)
+        if not task.cancelled() and task.exception() is not None:
+            reply.fail("The server had an error while processing your request.")
+
+    def _begin_reply(self, options: Json, context: Conversation | None = None) -> None:
         self._owes_reply = False
-        reply = Reply(self._stage, options, lambda: self._ask(options))
+        context = context or self._conversation
+        reply = Reply(self._stage, options, lambda: self._ask(options, context))
         self._active = reply
         self._reply_task = self._start(reply.run())
         self._reply_task.add_done_callback(lambda task: self._reply_ended(reply, task))
@@ -337,23 +403,23 @@ class Dialogue:
         self._reply_task.cancel()
         self._active = None
 
-    async def _ask(self, options: Json) -> Ask:
+    async def _ask(self, options: Json, context: Conversation) -> Ask:
         """What the brain is told, once the last words are understood."""
-        item = self._conversation.last_user_item()
+        item = context.last_user_item()
         heard = spoken = None
         if item is not None:
             if item["id"] in self._words:
                 # Shielded: a cancelled reply must not take the transcript along.
                 await asyncio.shield(self._words[item["id"]])
-            heard, spoken = text_of(item), self._conversation.spoken.get(item["id"])
+            heard, spoken = text_of(item), context.spoken.get(item["id"])
         session = self._session
         return Ask(
             instructions=options.get("instructions", session["instructions"]),
             tools=tuple(options.get("tools", session["tools"])),
             heard=heard,
             spoken=spoken,
-            outputs=self._conversation.fresh_outputs(),
-            history=self._conversation.items,
+            outputs=context.fresh_outputs(),
+            history=context.items,
         )
 
     def _clear_sound(self, event: Json) -> None:
@@ -385,6 +451,7 @@ class Dialogue:
     def _event(self, event: Json) -> None:
         # A copy: items go on changing, and a listener may keep what it was told.
         self._send({"event_id": new_id("event"), **copy.deepcopy(event)})
+        self._idle.saw(event, self._turn_detection.get("idle_timeout_ms"))
 
     def _error(self, why: Refusal, client_event_id: Any) -> None:
         told = client_event_id if isinstance(client_event_id, str) else None
@@ -403,3 +470,14 @@ class Dialogue:
             task.get_loop().call_exception_handler(
                 {"message": "the service's brain failed", "exception": why, "task": task}
             )
+
+
+def _heard_item(item_id: str) -> Json:
+    return {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None}],
+    }

@@ -1,29 +1,24 @@
-"""The HTTP side: the two requests that open a call, the one that ends it, and the errors in the
-API's own JSON.
-
-Only this machine may ask: Host and Origin must name the loopback, or any web page could open calls
-through a browser that runs here (DNS rebinding).
+"""The HTTP side: the requests that open a call, the one that ends it, the sideband's door, and the
+door for faults. Who may come in at all is `guard`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, web
 
-from app.sim.service import faults, rules
+from app.sim.service import faults, guard, lan, rules, sideband
+from app.sim.service.call import Call
 from app.sim.service.refusal import Refusal, bad_key, missing, wrong_value
 from app.sim.service.session import Json, effective
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-BODY_BYTES = 1_000_000
 DEAD_PATHS = ("/v1/realtime", "/v1/realtime/sessions", "/v1/realtime/transcription_sessions")
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+RETIRED = ("gpt-4o-realtime", "gpt-4o-mini-realtime")
+"""Model names that were shut down begin with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +33,7 @@ class Desk(Protocol):
     """What the requests ask of the service."""
 
     fault: str
+    names: frozenset[str]
 
     def accepts_key(self, key: str) -> bool: ...
 
@@ -48,6 +44,8 @@ class Desk(Protocol):
 
     async def open_call(self, offer: str, session: Json | None, *, fault: str) -> Opened: ...
 
+    def call(self, call_id: str) -> Call | None: ...
+
     async def hang_up(self, call_id: str) -> bool: ...
 
     async def wait_for_stop(self) -> None: ...
@@ -57,19 +55,24 @@ class Desk(Protocol):
 
 def application(desk: Desk) -> web.Application:
     """All routes over one desk."""
-    app = web.Application(middlewares=[_errors(desk), _only_local], client_max_size=BODY_BYTES)
+    app = web.Application(middlewares=guard.middlewares(desk), client_max_size=guard.BODY_BYTES)
     routes = _Routes(desk)
     app.router.add_post("/v1/realtime/client_secrets", routes.client_secrets)
     app.router.add_post("/v1/realtime/calls", routes.calls)
     app.router.add_post("/v1/realtime/calls/{call_id}/hangup", routes.hangup)
+    app.router.add_get("/v1/realtime", routes.sideband)
     for path in DEAD_PATHS:
         app.router.add_post(path, routes.beta)
+    app.router.add_get("/_control/fault", routes.show_fault)
+    app.router.add_post("/_control/fault", routes.set_fault)
+    app.on_shutdown.append(routes.close_sidebands)
     return app
 
 
 class _Routes:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._sidebands: set[asyncio.Task[Any]] = set()
 
     async def client_secrets(self, request: web.Request) -> web.StreamResponse:
         self._project_key(request)
@@ -78,7 +81,7 @@ class _Routes:
         rules.fields({"expires_after": rules.anything, "session": rules.anything})(body, "body")
         session = body.get("session")
         whole = effective(session)
-        answer = await self._faulty(faults.at(faults.SECRETS, self._fault(whole)))
+        answer = await self._faulty(faults.at(faults.SECRETS, self._fault(request, whole)))
         if answer is not None:
             return answer
         return web.json_response(self._desk.new_secret(session, _lifetime_s(body)))
@@ -99,7 +102,7 @@ class _Routes:
                     "'multipart/form-data' requests.",
                     code="unsupported_content_type",
                 )
-        name = faults.at(faults.CALLS, self._fault(effective(session)))
+        name = faults.at(faults.CALLS, self._fault(request, effective(session)))
         answer = await self._faulty(name)
         if answer is not None:
             return answer
@@ -115,8 +118,50 @@ class _Routes:
     async def hangup(self, request: web.Request) -> web.StreamResponse:
         self._project_key(request)
         if not await self._desk.hang_up(request.match_info["call_id"]):
-            raise Refusal("No session found for this call id.", code="not_found", status=404)
+            raise _no_call()
         return web.Response(status=200)
+
+    async def sideband(self, request: web.Request) -> web.StreamResponse:
+        _refuse_beta(request)
+        self._project_key(request)
+        call_id = request.query.get("call_id")
+        if call_id is None:
+            raise missing("call_id")
+        call = self._desk.call(call_id)
+        if call is None:
+            raise _no_call()
+        if not web.WebSocketResponse().can_prepare(request):
+            raise Refusal("This path wants a WebSocket.", code=None, status=426)
+        task = asyncio.current_task()
+        assert task is not None
+        self._sidebands.add(task)
+        try:
+            return await sideband.attend(call, request)
+        finally:
+            self._sidebands.discard(task)
+
+    async def close_sidebands(self, app: web.Application) -> None:
+        """The service stops: their calls end, too, and each of them is told so by that."""
+        tasks = tuple(self._sidebands)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- faults, for this computer's programs only: no pages, no network
+
+    async def show_fault(self, request: web.Request) -> web.StreamResponse:
+        _only_programs_here(request)
+        return web.json_response({"fault": self._desk.fault, "faults": faults.MEANING})
+
+    async def set_fault(self, request: web.Request) -> web.StreamResponse:
+        _only_programs_here(request)
+        body = _object(await request.read())
+        rules.fields({"fault": rules.text}, required=("fault",))(body, "body")
+        try:
+            self._desk.fault = body["fault"]
+        except ValueError as why:
+            raise Refusal(str(why), code="invalid_value", param="fault") from None
+        return web.json_response({"fault": self._desk.fault})
 
     async def beta(self, request: web.Request) -> web.StreamResponse:
         raise _beta_is_gone()
@@ -136,18 +181,23 @@ class _Routes:
             raise bad_key()
         return None
 
-    def _fault(self, session: Json) -> str:
-        return faults.named_by(session["model"]) or self._desk.fault
+    def _fault(self, request: web.Request, session: Json) -> str:
+        if session["model"].startswith(RETIRED):
+            return "404"
+        asked = faults.known(request.headers.get(faults.HEADER, ""))
+        return asked or faults.named_by(session["model"]) or self._desk.fault
 
     async def _faulty(self, name: str) -> web.StreamResponse | None:
         """The answer a fault puts in place of the real one."""
+        if faults.kind_of(name) == "slow":
+            await asyncio.sleep(faults.delay_s(name))
         if name == "hang":
             await self._desk.wait_for_stop()
             raise Refusal("The server is shutting down.", code=None, status=503)
         if name == "html":
             return web.Response(status=502, text=faults.HTML, content_type="text/html")
         refusal = faults.HTTP.get(name)
-        return None if refusal is None else _error_response(refusal)
+        return None if refusal is None else guard.error_response(refusal)
 
 
 # ---- reading
@@ -176,6 +226,15 @@ def _beta_is_gone() -> Refusal:
         "The Realtime Beta API is no longer available. Please use the GA API instead.",
         code="beta_api_shape_disabled",
     )
+
+
+def _no_call() -> Refusal:
+    return Refusal("No session found for this call id.", code="not_found", status=404)
+
+
+def _only_programs_here(request: web.Request) -> None:
+    if "Origin" in request.headers or not lan.is_this_computer(request.remote):
+        raise Refusal("Only for this computer.", code=None, kind="permission_error", status=403)
 
 
 def _object(body: bytes) -> Json:
@@ -228,56 +287,6 @@ async def _bounded(part: BodyPartReader) -> bytes:
     body = bytearray()
     while chunk := await part.read_chunk():
         body += chunk
-        if len(body) > BODY_BYTES:
-            raise Refusal("The request body is too large.", code=None, status=413)
+        if len(body) > guard.BODY_BYTES:
+            raise guard.too_large()
     return bytes(body)
-
-
-# ---- around every request
-
-
-def _errors(desk: Desk) -> Any:
-    @web.middleware
-    async def errors(request: web.Request, handler: Answer) -> web.StreamResponse:
-        try:
-            response = await handler(request)
-        except Refusal as why:
-            response = _error_response(why)
-        except web.HTTPException as why:
-            response = _error_response(
-                Refusal(
-                    f"Invalid URL ({request.method} {request.path})"
-                    if why.status == 404
-                    else why.reason,
-                    code="unknown_url" if why.status == 404 else None,
-                    status=why.status,
-                )
-            )
-        response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
-        desk.told(
-            "request",
-            {"method": request.method, "path": request.path, "status": response.status},
-        )
-        return response
-
-    return errors
-
-
-def _error_response(why: Refusal) -> web.Response:
-    return web.json_response({"error": why.as_object()}, status=why.status)
-
-
-@web.middleware
-async def _only_local(request: web.Request, handler: Answer) -> web.StreamResponse:
-    origin = request.headers.get("Origin")
-    names = [urlsplit(f"//{request.host}").hostname]
-    if origin is not None:
-        names.append(urlsplit(origin).hostname)
-    if not LOOPBACK.issuperset(names):
-        raise Refusal(
-            "Only programs on this computer may use this service.",
-            code="forbidden_host",
-            kind="permission_error",
-            status=403,
-        )
-    return await handler(request)

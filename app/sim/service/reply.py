@@ -11,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from app.sim.chip import Pcm
 from app.sim.service.brain import Ask, Brain, Say, Use
 from app.sim.service.conversation import Conversation, text_of
+from app.sim.service.limits import RateLimits
 from app.sim.service.refusal import new_id
 from app.sim.service.session import Json, Session
 from app.sim.service.voice import Voice
@@ -25,6 +29,18 @@ from app.sim.speech import speak
 DELTA_S = 0.025
 WORDS_IN_DELTA = 2
 ARGUMENT_CHARS = 16
+AUDIO_TOKEN_MS = 50
+FAILURES = {
+    "response_failed": (
+        "server_error",
+        "The server had an error while processing your request. Sorry about that.",
+    ),
+    "response_quota": (
+        "insufficient_quota",
+        "You exceeded your current quota, please check your plan and billing details.",
+    ),
+}
+CUT_SHORT = {"response_incomplete": "max_output_tokens", "response_filtered": "content_filter"}
 
 VOICES = {
     "alloy": "en-us+f1",
@@ -53,6 +69,11 @@ class Stage:
     heard_ms: Callable[[], int]
     """Length of the user's speech so far, for the bill."""
 
+    fault: str = ""
+    """One of `faults.MEANING` that begin with `response_`, to happen to every reply."""
+
+    limits: RateLimits = field(default_factory=RateLimits)
+
 
 class Reply:
     """A response under way. `run` once; `cancel` or `fail` instead of its end."""
@@ -68,6 +89,9 @@ class Reply:
         session = stage.session
         out = {**session.audio_out, **(options.get("audio") or {}).get("output", {})}
         self._voice_name, self._speed = out["voice"], float(out.get("speed", 1.0))
+        limit = options.get("max_output_tokens", session["max_output_tokens"])
+        self._tokens_left = math.inf if limit == "inf" else int(limit)
+        self._tool_choice = options.get("tool_choice", session["tool_choice"])
         self._modalities: list[str] = options.get("output_modalities", session["output_modalities"])
         self._object: Json = {
             "object": "realtime.response",
@@ -77,7 +101,7 @@ class Reply:
             "output": [],
             "conversation_id": None if self._aside else stage.conversation.id,
             "output_modalities": self._modalities,
-            "max_output_tokens": options.get("max_output_tokens", session["max_output_tokens"]),
+            "max_output_tokens": limit,
             "audio": {"output": {"format": out["format"], "voice": self._voice_name}},
             "usage": None,
             "metadata": options.get("metadata"),
@@ -87,14 +111,34 @@ class Reply:
     async def run(self) -> None:
         """Everything the brain says, then response.done."""
         ask = await self._ask()
+        if self._stage.fault in FAILURES:
+            code, message = FAILURES[self._stage.fault]
+            self.fail(message, code=code)
+            return
+        if self._tool_choice == "none":
+            ask = replace(ask, tools=())
         steps: AsyncIterator[Say | Use] = self._stage.brain.answer(ask)
+        try:
+            reason = await self._take(steps)
+        finally:
+            if isinstance(steps, AsyncGenerator):
+                await steps.aclose()
+        if reason is None:
+            self._finish("completed", None)
+        else:
+            self._finish("incomplete", {"type": "incomplete", "reason": reason})
+
+    async def _take(self, steps: AsyncIterator[Say | Use]) -> str | None:
+        """Does what the brain says; why it could not be done to the end, if so."""
         async for step in steps:
             match step:
                 case Say(text):
-                    await self._say(text)
+                    reason = await self._say(text)
                 case Use(tool, arguments):
-                    self._use(tool, json.dumps(arguments))
-        self._finish("completed", None)
+                    reason = self._use(tool, json.dumps(arguments))
+            if reason is not None:
+                return reason
+        return None
 
     def cancel(self, reason: str) -> None:
         """Ends it before its time; `reason` is turn_detected or client_cancelled."""
@@ -103,26 +147,26 @@ class Reply:
                 self._close_message(self._open, "incomplete")
             self._finish("cancelled", {"type": "cancelled", "reason": reason})
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str, *, code: str = "server_error") -> None:
         if not self.over:
             if self._open is not None:
                 self._close_message(self._open, "incomplete")
-            error = {"type": "server_error", "code": "server_error", "message": message}
+            kind = code if code == "server_error" else "invalid_request_error"
+            error = {"type": kind, "code": code, "message": message}
             self._finish("failed", {"type": "failed", "error": error})
 
     # ---- a message
 
-    async def _say(self, text: str) -> None:
+    async def _say(self, text: str) -> str | None:
         spoken = self._modalities == ["audio"]
         message = _Message(self.id, len(self._output), text, spoken=spoken)
         self._output.append(message.item)
         self._open = message
         self._item_added(message.item)
         self._send("response.content_part.added", **message.place, part=message.part(""))
-        if spoken:
-            sound = await asyncio.to_thread(
-                speak, text, voice=_espeak_voice(self._voice_name), speed=self._speed
-            )
+        sound = await self._spoken(text) if spoken else np.zeros(0, np.int16)
+        text, sound, reason = self._within_limits(text, sound)
+        if len(sound):
             self._stage.session.voice_is_fixed = True
             self._spoken_ms += len(sound) // 48
             self._stage.voice.say(self.id, message.item["id"], sound)
@@ -130,9 +174,29 @@ class Reply:
             message.said += piece
             self._send(f"{message.stream}.delta", **message.place, delta=piece)
             await asyncio.sleep(DELTA_S)
-        self._close_message(message, "completed")
+        self._close_message(message, "completed" if reason is None else "incomplete", announce=True)
+        return reason
 
-    def _close_message(self, message: _Message, status: str) -> None:
+    async def _spoken(self, text: str) -> Pcm:
+        return await asyncio.to_thread(
+            speak, text, voice=_espeak_voice(self._voice_name), speed=self._speed
+        )
+
+    def _within_limits(self, text: str, sound: Pcm) -> tuple[str, Pcm, str | None]:
+        """As much of a message as may be said, and why not all of it."""
+        cost = _tokens(text) + math.ceil(len(sound) / 48 / AUDIO_TOKEN_MS)
+        share, reason = 1.0, CUT_SHORT.get(self._stage.fault)
+        if reason is not None:
+            share = 0.5
+        elif cost > self._tokens_left:
+            share, reason = self._tokens_left / cost, "max_output_tokens"
+        self._tokens_left -= cost
+        if reason is None:
+            return text, sound, None
+        words = text.split(" ")
+        return " ".join(words[: int(len(words) * share)]), sound[: int(len(sound) * share)], reason
+
+    def _close_message(self, message: _Message, status: str, *, announce: bool = False) -> None:
         self._open = None
         if message.spoken:
             self._send("response.output_audio.done", **message.place)
@@ -140,12 +204,15 @@ class Reply:
         self._send(f"{message.stream}.done", **message.place, **{key: message.said})
         self._send("response.content_part.done", **message.place, part=message.part(message.said))
         message.finish(status)
-        self._item_done(message.item, announced=status == "completed")
+        self._item_done(message.item, announced=announce)
 
     # ---- a function call
 
-    def _use(self, tool: str, arguments: str) -> None:
+    def _use(self, tool: str, arguments: str) -> str | None:
         """In one go, so that no call is ever half announced when the reply is cancelled."""
+        self._tokens_left -= _tokens(arguments)
+        if self._tokens_left < 0:
+            return "max_output_tokens"
         item: Json = {
             "id": new_id("item"),
             "object": "realtime.item",
@@ -169,6 +236,7 @@ class Reply:
         item.update(arguments=arguments, status="completed")
         self._send("response.function_call_arguments.done", **place, arguments=arguments, name=tool)
         self._item_done(item, announced=True)
+        return None
 
     # ---- both
 
@@ -199,13 +267,11 @@ class Reply:
 
     def _finish(self, status: str, details: Json | None) -> None:
         self.over = True
-        self._object.update(status=status, status_details=details, usage=self._usage())
+        usage = self._usage()
+        self._object.update(status=status, status_details=details, usage=usage)
         self._stage.voice.no_more(self.id)
         self._send("response.done", response=self._snapshot())
-        limits = [
-            {"name": "requests", "limit": 400, "remaining": 399, "reset_seconds": 0.15},
-            {"name": "tokens", "limit": 200_000, "remaining": 199_000, "reset_seconds": 0.3},
-        ]
+        limits = self._stage.limits.spent(usage["total_tokens"])
         self._send("rate_limits.updated", rate_limits=limits)
 
     def _snapshot(self) -> Json:
@@ -219,7 +285,7 @@ class Reply:
         )
         audio_in = math.ceil(self._stage.heard_ms() / 100)
         text_out = sum(_tokens(text_of(item) + item.get("arguments", "")) for item in self._output)
-        audio_out = math.ceil(self._spoken_ms / 50)
+        audio_out = math.ceil(self._spoken_ms / AUDIO_TOKEN_MS)
         cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
         return {
             "total_tokens": text_in + audio_in + text_out + audio_out,

@@ -204,6 +204,22 @@ SESSION = fields(
     required=("type",),
 )
 
+METADATA_PAIRS, METADATA_NAME_CHARS, METADATA_CHARS = 16, 64, 512
+
+
+def metadata(value: Any, path: str) -> None:
+    if not isinstance(value, dict):
+        raise wrong_type(path, "an object", value)
+    if len(value) > METADATA_PAIRS:
+        raise wrong_value(path, f"at most {METADATA_PAIRS} pairs")
+    for name, entry in value.items():
+        text(entry, f"{path}.{name[:METADATA_NAME_CHARS]}")
+        if len(name) > METADATA_NAME_CHARS or len(entry) > METADATA_CHARS:
+            raise wrong_value(
+                path, f"names of {METADATA_NAME_CHARS} and texts of {METADATA_CHARS} characters"
+            )
+
+
 RESPONSE = fields(
     {
         "conversation": one_of("auto", "none"),
@@ -216,7 +232,7 @@ RESPONSE = fields(
         "parallel_tool_calls": boolean,
         "reasoning": or_null(REASONING),
         "max_output_tokens": MAX_TOKENS,
-        "metadata": or_null(anything),
+        "metadata": or_null(metadata),
         "prompt": or_null(anything),
     }
 )

@@ -120,6 +120,13 @@ class Session:
             raise Refusal(
                 "Cannot update a conversation's model.", code="invalid_value", param="session.model"
             )
+        tracing = self._object["tracing"]
+        if tracing is not None and patch.get("tracing", tracing) != tracing:
+            raise Refusal(
+                "Tracing cannot be changed once it is on.",
+                code="invalid_value",
+                param="session.tracing",
+            )
         proposed = merged(self._object, patch)
         voice = proposed["audio"]["output"].get("voice")
         if self.voice_is_fixed and voice != self.audio_out["voice"]:

@@ -186,6 +186,26 @@ static answer_t do_token(parley_core_t *core, const words_t *words) {
   return parley_session_token(core, words->at[1]) ? yes("") : no("a token starts with ek_ and has 8 to 511 signs");
 }
 
+static answer_t do_answer(parley_core_t *core, const words_t *words) {
+  const char *problem = parley_tool_answer(core, words->at[1], words->at[2]);
+  return problem == NULL ? yes("") : no(problem);
+}
+
+static answer_t do_sound(parley_core_t *core, const words_t *words) {
+  (void)words;
+  if (core->session.state != PARLEY_IDLE && core->session.state != PARLEY_WAITING) {
+    return no("a session has the sound; stop it first");
+  }
+  parley_sound_ask(core, !core->console.numbered);
+  return yes("");
+}
+
+static answer_t do_hello(parley_core_t *core, const words_t *words) {
+  (void)words;
+  parley_boot_tell(core, true);
+  return yes("");
+}
+
 static answer_t do_reboot(parley_core_t *core, const words_t *words) {
   (void)core;
   (void)words;
@@ -213,6 +233,9 @@ static const command_t commands[] = {
     {"cfg", 1, 1, do_cfg, "cfg: the settings"},
     {"set", 3, 3, do_set, "set KEY VALUE: stores a setting"},
     {"token", 2, 2, do_token, "token EK: answers the wish for a short-lived secret"},
+    {"answer", 3, 3, do_answer, "answer CALL JSON: answers a tool call"},
+    {"sound", 1, 1, do_sound, "sound: plays a tone and listens to it"},
+    {"hello", 1, 1, do_hello, "hello: the boot record once more"},
     {"reboot", 1, 1, do_reboot, "reboot: starts the board anew"},
     {"help", 1, 1, do_help, "help: this list"},
 };

@@ -76,7 +76,7 @@ void parley_reply(parley_core_t *core, bool ok, const char *text) {
     parley_record_begin(core, "reply");
     parley_record_number(core, "to", core->console.number);
     parley_record_flag(core, "ok", ok);
-    parley_record_rest(core, "text", parley_chars(text));
+    (void)parley_record_rest(core, "text", parley_chars(text));
     parley_record_end(core);
   } else {
     parley_log(core, ok ? 'I' : 'W', *text == '\0' ? "done" : text);

@@ -4,11 +4,7 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct parley_core) < 48 * 1024, "one core stays under 48 kB");
-
-typedef struct {
-  max_align_t aligned;
-} alignment_t;
+_Static_assert(sizeof(struct parley_core) < 49152, "one core stays under 48 kB (49,152)");
 
 const char *parley_core_version(void) {
   return PARLEY_VERSION;
@@ -20,7 +16,7 @@ size_t parley_core_size(void) {
 
 parley_core_t *parley_core_init(void *memory, size_t room, const parley_port_t *port, const parley_board_t *board) {
   parley_core_t *core = memory;
-  if (room < sizeof *core || (uintptr_t)memory % _Alignof(alignment_t) != 0) {
+  if (room < sizeof *core || (uintptr_t)memory % _Alignof(max_align_t) != 0) {
     return NULL;
   }
   memset(core, 0, sizeof *core);
@@ -34,14 +30,8 @@ parley_core_t *parley_core_init(void *memory, size_t room, const parley_port_t *
   return core;
 }
 
-static void boot(parley_core_t *core) {
+void parley_boot_tell(parley_core_t *core, bool repeated) {
   const parley_board_t *board = core->board;
-  core->booted = true;
-  (void)parley_log_begin(core, 'I');
-  parley_log_chars(core, parley_chars("Parley " PARLEY_VERSION " on "));
-  parley_log_chars(core, parley_chars(board->board));
-  parley_log_end(core);
-  parley_settings_load(core);
   parley_record_begin(core, "boot");
   parley_record_text(core, "version", PARLEY_VERSION);
   parley_record_number(core, "protocol", PARLEY_PROTOCOL);
@@ -51,8 +41,21 @@ static void boot(parley_core_t *core) {
   parley_record_text(core, "board", board->board);
   parley_record_text(core, "idf", board->idf);
   parley_record_text(core, "reset", board->reset);
-  parley_record_rest(core, "cfg_id", parley_chars(core->kept.value.cfg_id));
+  if (repeated) {
+    parley_record_flag(core, "repeated", true);
+  }
+  (void)parley_record_rest(core, "cfg_id", parley_chars(core->kept.value.cfg_id));
   parley_record_end(core);
+}
+
+static void boot(parley_core_t *core) {
+  core->booted = true;
+  (void)parley_log_begin(core, 'I');
+  parley_log_chars(core, parley_chars("Parley " PARLEY_VERSION " on "));
+  parley_log_chars(core, parley_chars(core->board->board));
+  parley_log_end(core);
+  parley_settings_load(core);
+  parley_boot_tell(core, false);
   parley_settings_tell(core);
   parley_device_change(
       core, &(parley_device_t){.red = 255, .green = 255, .blue = 255, .volume = (uint8_t)core->kept.value.volume});
@@ -82,6 +85,7 @@ static void take(parley_core_t *core, const parley_event_t *event) {
   case PARLEY_EV_LOAD: parley_load_tell(core, event->as.load); break;
   case PARLEY_EV_MEDIA: parley_media_tell(core, event->as.media); break;
   case PARLEY_EV_LEVEL: parley_level_tell(core, event->as.level); break;
+  case PARLEY_EV_SOUND: parley_sound_tell(core, event->as.sound); break;
   case PARLEY_EV_BOOT:
   case PARLEY_EV_TICK:
   case PARLEY_EV_COUNT: break;

@@ -33,13 +33,17 @@ void parley_media_tell(parley_core_t *core, const parley_media_t *media) {
 }
 
 /* Hundredths of a decibel as decibels with one decimal. */
-static void record_decibel(parley_core_t *core, const char *key, int16_t cdb) {
+static void put_decibel(parley_writer_t *writer, int16_t cdb) {
   int tenths = cdb / 10;
   const char decimal[] = {'.', (char)('0' + (tenths < 0 ? -tenths : tenths) % 10), '\0'};
+  parley_put(writer, tenths < 0 ? "-" : "");
+  parley_put_number(writer, (tenths < 0 ? -tenths : tenths) / 10);
+  parley_put(writer, decimal);
+}
+
+static void record_decibel(parley_core_t *core, const char *key, int16_t cdb) {
   parley_record_key(core, key);
-  parley_put(&core->out.writer, tenths < 0 ? "-" : "");
-  parley_put_number(&core->out.writer, (tenths < 0 ? -tenths : tenths) / 10);
-  parley_put(&core->out.writer, decimal);
+  put_decibel(&core->out.writer, cdb);
 }
 
 void parley_level_tell(parley_core_t *core, const parley_level_t *level) {
@@ -48,4 +52,45 @@ void parley_level_tell(parley_core_t *core, const parley_level_t *level) {
   record_decibel(core, "speaker", level->speaker_cdb);
   record_decibel(core, "echo", level->echo_left_cdb);
   parley_record_end(core);
+}
+
+/* ---- `sound`: the loop from speaker to microphone, without a conversation */
+
+void parley_sound_ask(parley_core_t *core, bool for_people) {
+  core->sound_for_people = for_people;
+  core->port->sound_test(core->port->ctx);
+}
+
+static void print_sound(parley_core_t *core, const parley_sound_t *sound) {
+  parley_writer_t *line = parley_log_begin(core, sound->delay_ms < 0 ? 'W' : 'I');
+  if (sound->delay_ms < 0) {
+    parley_put(line, "the microphone did not hear the tone");
+  } else {
+    parley_put(line, "the tone was heard after ");
+    parley_put_number(line, sound->delay_ms);
+    parley_put(line, " ms");
+  }
+  parley_put(line, "; sent ");
+  put_decibel(line, sound->tone_cdb);
+  parley_put(line, ", heard ");
+  put_decibel(line, sound->microphone_cdb);
+  parley_put(line, ", left of the echo ");
+  put_decibel(line, sound->echo_left_cdb);
+  parley_put(line, " dBFS");
+  parley_log_end(core);
+}
+
+void parley_sound_tell(parley_core_t *core, const parley_sound_t *sound) {
+  parley_record_begin(core, "sound");
+  parley_record_flag(core, "heard", sound->delay_ms >= 0);
+  if (sound->delay_ms >= 0) {
+    parley_record_number(core, "delay_ms", sound->delay_ms);
+  }
+  record_decibel(core, "tone", sound->tone_cdb);
+  record_decibel(core, "mic", sound->microphone_cdb);
+  record_decibel(core, "echo", sound->echo_left_cdb);
+  parley_record_end(core);
+  if (core->sound_for_people) {
+    print_sound(core, sound);
+  }
 }

@@ -3,7 +3,8 @@
  * What was said, item by item.
  *
  * The service shows one text many times (deltas, done, item.done, response.done). It goes out as deltas while it comes,
- * and once whole at the first event that has it whole. Order is the service's chain of previous items; links that are
+ * and once whole at the first event that has it whole. An item with further parts of content goes out whole once more
+ * when all of it is there. Order is the service's chain of previous items; links that are
  * no messages (calls, their outputs, our own reminders) are left out of the chain.
  */
 #include "parley_core_private.h"
@@ -67,33 +68,57 @@ static void recall(parley_core_t *core, parley_role_t role, parley_chars_t text)
   recall->length += writer.length;
 }
 
-void parley_item_words(parley_core_t *core, parley_item_t *item, parley_chars_t text, bool whole) {
-  if (item == NULL || (whole ? item->whole : parley_chars_empty(text))) {
-    return;
+void parley_item_delta(parley_core_t *core, parley_item_t *item, parley_chars_t text, bool first) {
+  int64_t part = 0;
+  bool late = item != NULL && first && item->whole > 0;
+  if (item != NULL && !late && !parley_chars_empty(text)) {
+    parley_record_words(core, item, text, &part, false);
   }
-  parley_record_words(core, item, text, whole);
-  if (whole) {
-    item->whole = true;
+}
+
+void parley_item_whole(parley_core_t *core, parley_item_t *item, parley_chars_t text) {
+  int64_t part = 1;
+  if (item != NULL && item->whole == 0) {
+    item->whole = 1;
+    parley_record_words(core, item, text, &part, true);
     recall(core, item->role, text);
   }
 }
 
 /* ---- items as the service shows them */
 
-/* The first part of the content that has words; `typed`: only what was typed. */
-static parley_chars_t content_text(parley_json_t item, bool typed) {
+/* The next part of the content that has words; `typed`: only what was typed. */
+static bool next_text(parley_json_t *walk, bool typed, parley_chars_t *text) {
   parley_json_t part;
-  for (parley_json_t walk = parley_json_walk(parley_json_get(item, "content")); parley_json_next(&walk, &part);) {
-    parley_chars_t text = parley_json_get_chars(part, "text");
+  while (parley_json_next(walk, &part)) {
     parley_chars_t transcript = parley_json_get_chars(part, "transcript");
-    if (!parley_chars_empty(text)) {
-      return text;
-    }
-    if (!typed && !parley_chars_empty(transcript)) {
-      return transcript;
+    *text = parley_json_get_chars(part, "text");
+    *text = parley_chars_empty(*text) && !typed ? transcript : *text;
+    if (!parley_chars_empty(*text)) {
+      return true;
     }
   }
-  return parley_chars("");
+  return false;
+}
+
+/* All parts that have words, one after the other, where more of them are complete than went out so far. */
+static void tell_content(parley_core_t *core, parley_item_t *item, parley_json_t content, bool typed) {
+  parley_chars_t text;
+  uint32_t count = 0, index = 0;
+  int64_t part = 1;
+  for (parley_json_t walk = content; next_text(&walk, typed, &text);) {
+    count++;
+  }
+  if (count <= item->whole) {
+    return;
+  }
+  for (parley_json_t walk = content; next_text(&walk, typed, &text);) {
+    parley_record_words(core, item, text, &part, ++index == count);
+    if (index > item->whole) {
+      recall(core, item->role, text);
+    }
+  }
+  item->whole = count;
 }
 
 void parley_item_seen(parley_core_t *core, parley_json_t shown, parley_chars_t previous, bool done) {
@@ -113,8 +138,5 @@ void parley_item_seen(parley_core_t *core, parley_json_t shown, parley_chars_t p
     (void)parley_chars_copy(parley_chars(item->id), core->talk.speaker_item, sizeof core->talk.speaker_item);
     return;
   }
-  parley_chars_t text = content_text(shown, !done);
-  if (!parley_chars_empty(text)) {
-    parley_item_words(core, item, text, true);
-  }
+  tell_content(core, item, parley_json_walk(parley_json_get(shown, "content")), !done);
 }

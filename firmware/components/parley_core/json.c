@@ -78,7 +78,8 @@ static const char *check_string(const char *at, const char *end) {
     if ((unsigned char)c < 0x20) {
       return NULL;
     }
-    if (c == '\\' && (at = check_escape(at, end)) == NULL) {
+    at = c == '\\' ? check_escape(at, end) : at;
+    if (at == NULL) {
       return NULL;
     }
   }
@@ -206,6 +207,10 @@ static bool starts_with(parley_json_t value, char c) {
 
 bool parley_json_is_object(parley_json_t value) {
   return starts_with(value, '{');
+}
+
+bool parley_json_is_array(parley_json_t value) {
+  return starts_with(value, '[');
 }
 
 bool parley_json_is_string(parley_json_t value) {

@@ -28,6 +28,7 @@ parley_json_t parley_json_walk(parley_json_t container);
 /** Next element of an array that is being walked. */
 bool parley_json_next(parley_json_t *walk, parley_json_t *value);
 bool parley_json_is_object(parley_json_t value);
+bool parley_json_is_array(parley_json_t value);
 bool parley_json_is_string(parley_json_t value);
 /** The characters of a string; nothing for anything else. */
 parley_chars_t parley_json_chars(parley_json_t value);

@@ -16,10 +16,12 @@ enum {
   PARLEY_TOKEN_ROOM = 512,   /**< an ek_… has some 40 characters; no promise is given */
   PARLEY_REASON_ROOM = 320,  /**< detail for people */
   PARLEY_URL_ROOM = 192,     /**< base_url and the longest path */
-  PARLEY_BODY_ROOM = 8192,   /**< longest JSON we send: 2,000 bytes of instructions, escaped, and the tools */
+  PARLEY_BODY_ROOM = 12288,  /**< longest JSON we send: 2,000 bytes of instructions, escaped, and the tools */
   PARLEY_RECALL_ROOM = 2048, /**< last turns, for the next session */
   PARLEY_ITEMS = 16,         /**< conversation items whose place is known */
   PARLEY_CALLS = 16,         /**< tool calls remembered, so that each runs once */
+  PARLEY_ASKED = 8,          /**< tool calls the computer has not answered yet */
+  PARLEY_NAME_ROOM = 64 + 1, /**< name of a tool; the service takes 64 letters */
   PARLEY_EVENTS = 64,        /**< events remembered, so that a doubled one counts once */
   PARLEY_WORDS_MAX = 4,      /**< words of a command */
   PARLEY_SECRET_S = 600,     /**< life we ask for a secret */
@@ -133,9 +135,10 @@ typedef struct { /* session.c */
   uint64_t live_since_ms;
   uint64_t roll_ms, roll_latest_ms; /* the next session begins between these */
   uint32_t attempts;
-  bool was_live; /* since `start`: losses are repaired */
-  bool held;     /* `stop` was asked: Wi-Fi alone starts nothing */
-  bool wanted;   /* `start` was asked before Wi-Fi was up */
+  bool was_live;  /* since `start`: losses are repaired */
+  bool automatic; /* nobody asked for it: a service that is away for a while is tried again */
+  bool held;      /* `stop` was asked: Wi-Fi alone starts nothing */
+  bool wanted;    /* `start` was asked before Wi-Fi was up */
   parley_then_t then;
   parley_code_t code;
   char reason[PARLEY_REASON_ROOM];
@@ -145,9 +148,15 @@ typedef struct {
   char id[PARLEY_ID_ROOM];
   char previous[PARLEY_ID_ROOM];
   parley_role_t role;
-  bool whole;  /* its complete text went out */
-  bool hidden; /* no message: a link in the chain of places only */
+  uint32_t whole; /* so many parts of its content went out completely */
+  bool hidden;    /* no message: a link in the chain of places only */
 } parley_item_t;
+
+typedef struct {
+  char call[PARLEY_ID_ROOM]; /* empty: free */
+  char name[PARLEY_NAME_ROOM];
+  uint64_t since_ms;
+} parley_asked_t;
 
 typedef struct {
   bool pending;
@@ -165,6 +174,7 @@ typedef struct { /* talk.c, turns.c, items.c, tools.c; new for each session */
   uint32_t next_event;
   char calls[PARLEY_CALLS][PARLEY_ID_ROOM];
   uint32_t next_call;
+  parley_asked_t asked[PARLEY_ASKED];
   uint32_t unknown; /* events of types we do not know */
   uint32_t sent;    /* events we sent, for their ids */
 
@@ -214,6 +224,7 @@ struct parley_core {
   parley_device_t device;
   char body[PARLEY_BODY_ROOM]; /* JSON on its way out; scratch of one function at a time */
   char url[PARLEY_URL_ROOM];
+  bool sound_for_people;
 };
 
 /* ---- record.c: everything that reaches the console */
@@ -222,14 +233,15 @@ void parley_record_begin(parley_core_t *core, const char *kind);
 void parley_record_text(parley_core_t *core, const char *key, const char *text);
 /** Text from outside: masked, made valid, cut to room bytes of JSON. Nothing is written for an empty one. */
 void parley_record_chars(parley_core_t *core, const char *key, parley_chars_t chars, size_t room);
-/** The last text of a record: all that fits; `cut` is added when something did not. */
-void parley_record_rest(parley_core_t *core, const char *key, parley_chars_t chars);
+/** The last text of a record: all that fits; `cut` is added when something did not. Whether all did. */
+bool parley_record_rest(parley_core_t *core, const char *key, parley_chars_t chars);
 void parley_record_number(parley_core_t *core, const char *key, int64_t value);
 void parley_record_flag(parley_core_t *core, const char *key, bool value);
 void parley_record_key(parley_core_t *core, const char *key);
 void parley_record_end(parley_core_t *core);
-/** The text of an item: a delta to append, or the whole in numbered parts. */
-void parley_record_words(parley_core_t *core, const parley_item_t *item, parley_chars_t text, bool whole);
+/** Text of an item, in as many records as it takes. *part is 0 for a delta, otherwise the number of the first record;
+ * then it is the number of the next. last: nothing follows. */
+void parley_record_words(parley_core_t *core, const parley_item_t *item, parley_chars_t text, int64_t *part, bool last);
 
 parley_writer_t *parley_log_begin(parley_core_t *core, char level);
 void parley_log_chars(parley_core_t *core, parley_chars_t chars);
@@ -260,6 +272,13 @@ void parley_device_tell(parley_core_t *core);
 void parley_device_change(parley_core_t *core, const parley_device_t *device);
 void parley_media_tell(parley_core_t *core, const parley_media_t *media);
 void parley_level_tell(parley_core_t *core, const parley_level_t *level);
+void parley_sound_ask(parley_core_t *core, bool for_people);
+void parley_sound_tell(parley_core_t *core, const parley_sound_t *sound);
+
+/* ---- core.c */
+
+/** The `boot` record; repeated: because the computer asked. */
+void parley_boot_tell(parley_core_t *core, bool repeated);
 
 /* ---- wifi.c */
 
@@ -281,8 +300,8 @@ void parley_session_note(parley_core_t *core, parley_code_t code, parley_chars_t
 void parley_session_log(parley_core_t *core);
 /** Ends the session because its state lasts too long. */
 void parley_session_late(parley_core_t *core);
-/** By itself, once the session had been live. */
-bool parley_code_repaired(parley_code_t code);
+/** By itself: once the session had been live, or when it was never asked for. */
+bool parley_code_repaired(const parley_session_t *session, parley_code_t code);
 
 /* ---- session.c: its life; signalling.c: HTTP and URLs */
 
@@ -330,7 +349,10 @@ void parley_realtime_take(parley_core_t *core, parley_text_t text);
 /** The item of this id, made when it is new; NULL without an id. */
 parley_item_t *parley_item(parley_core_t *core, parley_chars_t id, parley_role_t role);
 void parley_item_place(parley_core_t *core, parley_item_t *item, parley_chars_t previous);
-void parley_item_words(parley_core_t *core, parley_item_t *item, parley_chars_t text, bool whole);
+/** Words of one part of its content, the first or a further one, as they come. */
+void parley_item_delta(parley_core_t *core, parley_item_t *item, parley_chars_t text, bool first);
+/** The first part of its content, complete. */
+void parley_item_whole(parley_core_t *core, parley_item_t *item, parley_chars_t text);
 /** An item as the service shows it; done: it will not change any more. */
 void parley_item_seen(parley_core_t *core, parley_json_t item, parley_chars_t previous, bool done);
 
@@ -347,9 +369,27 @@ void parley_turn_tick(parley_core_t *core);
 
 /* ---- tools.c */
 
-extern const char parley_tools_json[];
+void parley_tools_put(const parley_core_t *core, parley_writer_t *writer);
+bool parley_tool_is_ours(const char *name);
 /** A call of the model; each call_id runs once. */
 void parley_tool_call(parley_core_t *core, parley_chars_t call, parley_chars_t name, parley_chars_t arguments);
+/** The computer's answer to a call; NULL or what is wrong. */
+const char *parley_tool_answer(parley_core_t *core, const char *call, const char *output);
+bool parley_tool_waits(const parley_core_t *core);
+void parley_tool_tick(parley_core_t *core);
+uint64_t parley_tool_due(const parley_core_t *core);
+/** The session is over: calls that wait are given up. */
+void parley_tool_end(parley_core_t *core);
+
+/* ---- own_tools.c: tools that `cfg` defines and the computer carries out */
+
+/** Whether one setting's text is a definition or a list of definitions. */
+bool parley_own_tools_fit(const char *text);
+/** Whether a name in the setting with this number is defined in one before it. */
+bool parley_own_tools_repeat(const parley_settings_t *settings, size_t number);
+bool parley_own_tool(const parley_settings_t *settings, parley_chars_t name);
+/** Each definition with a comma before it. */
+void parley_own_tools_put(const parley_settings_t *settings, parley_writer_t *writer);
 
 /* ---- load.c */
 

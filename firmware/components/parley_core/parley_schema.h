@@ -27,6 +27,10 @@ typedef enum {
   PARLEY_KEY_AEC,
   PARLEY_KEY_MIC_GAIN,
   PARLEY_KEY_AUTO_START,
+  PARLEY_KEY_TOOLS0,
+  PARLEY_KEY_TOOLS1,
+  PARLEY_KEY_TOOLS2,
+  PARLEY_KEY_TOOLS3,
   PARLEY_KEY_COUNT,
 } parley_key_t;
 
@@ -51,6 +55,10 @@ typedef struct {
   int64_t aec;
   int64_t mic_gain;
   int64_t auto_start;
+  char tools0[1500 + 1];
+  char tools1[1500 + 1];
+  char tools2[1500 + 1];
+  char tools3[1500 + 1];
 } parley_settings_t;
 
 typedef struct {
@@ -84,6 +92,10 @@ static const parley_setting_t parley_schema[] = {
   {"aec", PARLEY_U8, false, 0, 2, offsetof(parley_settings_t, aec), 1, NULL, NULL},
   {"mic_gain", PARLEY_I8, false, 0, 42, offsetof(parley_settings_t, mic_gain), 30, NULL, NULL},
   {"auto_start", PARLEY_U8, false, 0, 1, offsetof(parley_settings_t, auto_start), 1, NULL, NULL},
+  {"tools0", PARLEY_STR, false, 0, 1500, offsetof(parley_settings_t, tools0), 0, "", NULL},
+  {"tools1", PARLEY_STR, false, 0, 1500, offsetof(parley_settings_t, tools1), 0, "", NULL},
+  {"tools2", PARLEY_STR, false, 0, 1500, offsetof(parley_settings_t, tools2), 0, "", NULL},
+  {"tools3", PARLEY_STR, false, 0, 1500, offsetof(parley_settings_t, tools3), 0, "", NULL},
 };
 _Static_assert(sizeof parley_schema / sizeof parley_schema[0] == PARLEY_KEY_COUNT, "one row for each key");
 

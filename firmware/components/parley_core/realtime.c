@@ -39,7 +39,7 @@ static void on_error(parley_core_t *core, parley_json_t event) {
     parley_record_begin(core, "error");
     parley_record_chars(core, "code", parley_chars(code[0] == '\0' ? "service" : code), PARLEY_REASON_ROOM);
     parley_record_flag(core, "fatal", false);
-    parley_record_rest(core, "message", message);
+    (void)parley_record_rest(core, "message", message);
     parley_record_end(core);
   }
 }
@@ -61,21 +61,25 @@ static void on_committed(parley_core_t *core, parley_json_t event) {
   }
 }
 
-static void words(parley_core_t *core, parley_json_t event, parley_role_t role, parley_chars_t text, bool whole) {
+static void delta(parley_core_t *core, parley_json_t event, parley_role_t role) {
   parley_item_t *item = parley_item(core, chars_of(event, "item_id"), role);
-  /* A delta of the first part after its end is late; further parts append. */
-  bool late = item != NULL && item->whole && is_first_part(event);
-  if (!late) {
-    parley_item_words(core, item, text, whole);
+  parley_item_delta(core, item, chars_of(event, "delta"), is_first_part(event));
+}
+
+/* A further part is complete with its item. */
+static void whole(parley_core_t *core, parley_json_t event, parley_role_t role, const char *key) {
+  parley_item_t *item = parley_item(core, chars_of(event, "item_id"), role);
+  if (is_first_part(event)) {
+    parley_item_whole(core, item, chars_of(event, key));
   }
 }
 
 static void on_heard_delta(parley_core_t *core, parley_json_t event) {
-  words(core, event, PARLEY_USER, chars_of(event, "delta"), false);
+  delta(core, event, PARLEY_USER);
 }
 
 static void on_heard(parley_core_t *core, parley_json_t event) {
-  words(core, event, PARLEY_USER, chars_of(event, "transcript"), true);
+  whole(core, event, PARLEY_USER, "transcript");
 }
 
 static void on_not_heard(parley_core_t *core, parley_json_t event) {
@@ -145,7 +149,7 @@ static void tell_failure(parley_core_t *core, parley_json_t details) {
   parley_record_chars(core, "code", parley_chars_empty(code) ? parley_chars("response_failed") : code,
                       PARLEY_REASON_ROOM);
   parley_record_flag(core, "fatal", false);
-  parley_record_rest(core, "message", chars_of(error, "message"));
+  (void)parley_record_rest(core, "message", chars_of(error, "message"));
   parley_record_end(core);
 }
 
@@ -178,15 +182,15 @@ static void on_output_done(parley_core_t *core, parley_json_t event) {
 }
 
 static void on_delta(parley_core_t *core, parley_json_t event) {
-  words(core, event, PARLEY_ASSISTANT, chars_of(event, "delta"), false);
+  delta(core, event, PARLEY_ASSISTANT);
 }
 
 static void on_transcript(parley_core_t *core, parley_json_t event) {
-  words(core, event, PARLEY_ASSISTANT, chars_of(event, "transcript"), true);
+  whole(core, event, PARLEY_ASSISTANT, "transcript");
 }
 
 static void on_text(parley_core_t *core, parley_json_t event) {
-  words(core, event, PARLEY_ASSISTANT, chars_of(event, "text"), true);
+  whole(core, event, PARLEY_ASSISTANT, "text");
 }
 
 static void on_arguments(parley_core_t *core, parley_json_t event) {

@@ -60,10 +60,12 @@ void parley_record_chars(parley_core_t *core, const char *key, parley_chars_t ch
   }
 }
 
-void parley_record_rest(parley_core_t *core, const char *key, parley_chars_t chars) {
-  if (!put_within(core, key, &chars, PARLEY_RECORD_MAX)) {
+bool parley_record_rest(parley_core_t *core, const char *key, parley_chars_t chars) {
+  bool whole = put_within(core, key, &chars, PARLEY_RECORD_MAX);
+  if (!whole) {
     parley_record_flag(core, "cut", true);
   }
+  return whole;
 }
 
 void parley_record_number(parley_core_t *core, const char *key, int64_t value) {
@@ -81,19 +83,19 @@ void parley_record_end(parley_core_t *core) {
   end_line(core);
 }
 
-void parley_record_words(parley_core_t *core, const parley_item_t *item, parley_chars_t text, bool whole) {
+void parley_record_words(parley_core_t *core, const parley_item_t *item, parley_chars_t text, int64_t *part,
+                         bool last) {
   bool done;
-  int64_t part = whole;
   do {
     parley_record_begin(core, "words");
     parley_record_text(core, "role", item->role == PARLEY_USER ? "user" : "assistant");
     parley_record_chars(core, "item", parley_chars(item->id), ID_ROOM);
     parley_record_chars(core, "prev", parley_chars(item->previous), ID_ROOM);
-    parley_record_number(core, "part", part);
+    parley_record_number(core, "part", *part);
     done = put_within(core, "text", &text, PARLEY_RECORD_MAX);
-    parley_record_flag(core, "final", whole && done);
+    parley_record_flag(core, "final", last && done);
     parley_record_end(core);
-    part += whole;
+    *part += *part > 0;
   } while (!done);
 }
 
@@ -101,7 +103,7 @@ void parley_error(parley_core_t *core, const char *code, parley_chars_t message,
   parley_record_begin(core, "error");
   parley_record_text(core, "code", code);
   parley_record_flag(core, "fatal", fatal);
-  parley_record_rest(core, "message", message);
+  (void)parley_record_rest(core, "message", message);
   parley_record_end(core);
 }
 

@@ -5,8 +5,8 @@
  * Theory of operation. The state is one value and its moves are the table of states.c. A
  * session has one ending: parley_session_end() notes why (the code decides whether it is repaired), lets go of the
  * request and closes the peer; what follows is decided once the peer is down. The road back is always the whole road: a
- * new secret, a new peer. Repaired is only what had been live since `start`; a first try that fails is for people to
- * look at.
+ * new secret, a new peer. Repaired is what had been live since `start`. A first try that fails is for people to look
+ * at where one of them asked for it; the board that starts by itself tries again while the service is away.
  *
  * Answers carry the id of their question. Ids are never used twice, so that late answers fall through.
  */
@@ -73,6 +73,7 @@ static const char *begin(parley_core_t *core) {
 const char *parley_session_start(parley_core_t *core) {
   parley_session_t *session = &core->session;
   session->held = false;
+  session->automatic = false;
   if (session->state == PARLEY_CLOSING) {
     session->then = PARLEY_THEN_START;
     return NULL;
@@ -160,7 +161,7 @@ void parley_session_end(parley_core_t *core, parley_code_t code, parley_chars_t 
     return; /* resting, or ending already */
   }
   parley_session_note(core, code, reason);
-  session->then = session->was_live && parley_code_repaired(code) ? PARLEY_THEN_WAIT : PARLEY_THEN_IDLE;
+  session->then = parley_code_repaired(session, code) ? PARLEY_THEN_WAIT : PARLEY_THEN_IDLE;
   session->attempts = was_steady ? 0 : session->attempts;
   parley_session_log(core);
   if (is_live) {
@@ -266,9 +267,11 @@ void parley_session_wifi(parley_core_t *core, bool up) {
     session->due_ms = core->now_ms;
   } else if (session->wanted || (core->kept.value.auto_start == 1 && !session->held)) {
     bool goes_on = session->state == PARLEY_CLOSING && session->then == PARLEY_THEN_WAIT;
+    bool asked = session->wanted;
     session->wanted = false;
     if (!goes_on) {
       (void)parley_session_start(core); /* or once the old one is closed */
+      session->automatic = !asked;
     }
   }
 }

@@ -41,12 +41,16 @@ static int64_t *number_of(parley_settings_t *settings, const parley_setting_t *r
 
 static bool is_choice(const char *choices, const char *text) {
   size_t length = strlen(text);
-  for (const char *at = choices; at != NULL; at = strchr(at, '|'), at += at != NULL) {
-    if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
+  for (const char *at = choices;; at++) {
+    size_t choice = strcspn(at, "|");
+    if (choice == length && memcmp(at, text, length) == 0) {
       return true;
     }
+    at += choice;
+    if (*at == '\0') {
+      return false;
+    }
   }
-  return false;
 }
 
 /* Key and URL become parts of an HTTP request: nothing that could end a header. */
@@ -54,9 +58,14 @@ static bool is_for_http(const parley_setting_t *row) {
   return row->offset == offsetof(parley_settings_t, api_key) || row->offset == offsetof(parley_settings_t, base_url);
 }
 
+static bool is_tools(const parley_setting_t *row) {
+  return row->offset >= offsetof(parley_settings_t, tools0) && row->offset <= offsetof(parley_settings_t, tools3);
+}
+
 static bool text_fits(const parley_setting_t *row, const char *text, size_t length) {
   if ((int64_t)length < row->low || (int64_t)length > row->high || strlen(text) != length ||
-      !parley_utf8_valid(text, length) || (row->choices != NULL && !is_choice(row->choices, text))) {
+      !parley_utf8_valid(text, length) || (row->choices != NULL && !is_choice(row->choices, text)) ||
+      (is_tools(row) && !parley_own_tools_fit(text))) {
     return false;
   }
   for (const char *at = text; *at != '\0'; at++) {
@@ -79,7 +88,7 @@ static void put_rule(parley_writer_t *writer, const parley_setting_t *row) {
     }
     return;
   }
-  parley_put(writer, is_text(row) ? "a text of " : "a number from ");
+  parley_put(writer, is_tools(row) ? "definitions of tools in JSON, " : is_text(row) ? "a text of " : "a number from ");
   parley_put_number(writer, row->low);
   parley_put(writer, " to ");
   parley_put_number(writer, row->high);
@@ -121,6 +130,12 @@ void parley_settings_load(parley_core_t *core) {
     fault_t fault = is_text(row) ? read_text(core, row, text_of(&core->kept.value, row))
                                  : read_number(core, row, number_of(&core->kept.value, row));
     core->kept.fault[i] = (uint8_t)fault;
+  }
+  for (size_t i = PARLEY_KEY_TOOLS0; i <= PARLEY_KEY_TOOLS3; i++) {
+    if (parley_own_tools_repeat(&core->kept.value, i - PARLEY_KEY_TOOLS0)) {
+      text_of(&core->kept.value, &parley_schema[i])[0] = '\0';
+      core->kept.fault[i] = UNFIT;
+    }
   }
 }
 

@@ -29,8 +29,11 @@ static bool is_private_ipv4(part_t host) {
   unsigned octets[4];
   const char *at = host.at, *end = host.at + host.length;
   for (size_t i = 0; i < 4; i++) {
-    if (i > 0 && (at == end || *at++ != '.')) {
-      return false;
+    if (i > 0) {
+      if (at == end || *at != '.') {
+        return false;
+      }
+      at++;
     }
     if (!take_octet(&at, end, &octets[i])) {
       return false;

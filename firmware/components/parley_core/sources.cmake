@@ -8,6 +8,7 @@ set(PARLEY_CORE_SOURCES
     items.c
     json.c
     load.c
+    own_tools.c
     realtime.c
     record.c
     session.c

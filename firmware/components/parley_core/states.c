@@ -49,33 +49,34 @@ _Static_assert(sizeof states / sizeof states[0] == PARLEY_STATES, "describe ever
 static const struct {
   const char *name;
   bool repaired; /* by itself, once the session had been live */
+  bool passes;   /* the service is away for a while: a session that nobody asked for is tried again */
 } codes[] = {
-    [PARLEY_CODE_NONE] = {"", false},
-    [PARLEY_STOPPED] = {"stopped", false},
-    [PARLEY_NO_WIFI] = {"no_wifi", true},
-    [PARLEY_NO_KEY] = {"no_key", false},
-    [PARLEY_BAD_BASE_URL] = {"bad_base_url", false},
-    [PARLEY_UNAUTHORIZED] = {"unauthorized", false},
-    [PARLEY_FORBIDDEN] = {"forbidden", false},
-    [PARLEY_NOT_FOUND] = {"not_found", false},
-    [PARLEY_NO_QUOTA] = {"no_quota", false},
-    [PARLEY_RATE_LIMITED] = {"rate_limited", true},
-    [PARLEY_REFUSED] = {"refused", false},
-    [PARLEY_SERVER_ERROR] = {"server_error", true},
-    [PARLEY_BAD_ANSWER] = {"bad_answer", false},
-    [PARLEY_TIMEOUT] = {"timeout", true},
-    [PARLEY_UNREACHABLE] = {"unreachable", true},
-    [PARLEY_TLS] = {"tls", false},
-    [PARLEY_PEER_FAILED] = {"peer_failed", true},
-    [PARLEY_PEER_LOST] = {"peer_lost", true},
-    [PARLEY_CHANNEL_CLOSED] = {"channel_closed", true},
-    [PARLEY_EXPIRED] = {"expired", true},
-    [PARLEY_TOKEN_TIMEOUT] = {"token_timeout", false},
+    [PARLEY_CODE_NONE] = {"", false, false},
+    [PARLEY_STOPPED] = {"stopped", false, false},
+    [PARLEY_NO_WIFI] = {"no_wifi", true, false},
+    [PARLEY_NO_KEY] = {"no_key", false, false},
+    [PARLEY_BAD_BASE_URL] = {"bad_base_url", false, false},
+    [PARLEY_UNAUTHORIZED] = {"unauthorized", false, false},
+    [PARLEY_FORBIDDEN] = {"forbidden", false, false},
+    [PARLEY_NOT_FOUND] = {"not_found", false, false},
+    [PARLEY_NO_QUOTA] = {"no_quota", false, false},
+    [PARLEY_RATE_LIMITED] = {"rate_limited", true, true},
+    [PARLEY_REFUSED] = {"refused", false, false},
+    [PARLEY_SERVER_ERROR] = {"server_error", true, true},
+    [PARLEY_BAD_ANSWER] = {"bad_answer", false, false},
+    [PARLEY_TIMEOUT] = {"timeout", true, true},
+    [PARLEY_UNREACHABLE] = {"unreachable", true, true},
+    [PARLEY_TLS] = {"tls", false, false},
+    [PARLEY_PEER_FAILED] = {"peer_failed", true, false},
+    [PARLEY_PEER_LOST] = {"peer_lost", true, false},
+    [PARLEY_CHANNEL_CLOSED] = {"channel_closed", true, false},
+    [PARLEY_EXPIRED] = {"expired", true, false},
+    [PARLEY_TOKEN_TIMEOUT] = {"token_timeout", false, false},
 };
 _Static_assert(sizeof codes / sizeof codes[0] == PARLEY_CODES, "describe every code");
 
-bool parley_code_repaired(parley_code_t code) {
-  return codes[code].repaired;
+bool parley_code_repaired(const parley_session_t *session, parley_code_t code) {
+  return (session->was_live && codes[code].repaired) || (session->automatic && codes[code].passes);
 }
 
 /* ---- moves */

@@ -3,8 +3,8 @@
  * What the core says to the service: the session's settings, texts, outputs of tools, and when a response is asked for.
  *
  * One response is active at a time, and only response.done ends it; asking earlier is an error of the service. So
- * wishes are gathered: any number of outputs and texts make one response.create. Speech is answered by the service
- * itself, and its answer takes along what was wished for meanwhile.
+ * wishes are gathered: any number of outputs and texts make one response.create, once no tool call waits for the
+ * computer. Speech is answered by the service itself, and its answer takes along what was wished for meanwhile.
  */
 #include "parley_core_private.h"
 
@@ -47,7 +47,7 @@ void parley_talk_secret_body(parley_core_t *core, parley_writer_t *writer) {
                      "\"interrupt_response\":true}},\"output\":{\"voice\":");
   parley_put_string(writer, settings->voice);
   parley_put(writer, "}},\"tools\":");
-  parley_put(writer, parley_tools_json);
+  parley_tools_put(core, writer);
   parley_put(writer, ",\"tool_choice\":\"auto\"}}");
 }
 
@@ -116,6 +116,7 @@ void parley_talk_begin(parley_core_t *core, bool first) {
 }
 
 void parley_talk_end(parley_core_t *core) {
+  parley_tool_end(core);
   if (core->talk.unknown > 0) {
     parley_writer_t *line = parley_log_begin(core, 'W');
     parley_put(line, "events of unknown types, left alone: ");
@@ -148,10 +149,12 @@ void parley_talk_tick(parley_core_t *core) {
   if (core->session.state != PARLEY_LIVE) {
     return;
   }
+  parley_tool_tick(core);
   if (talk->create_sent && late) {
     talk->create_sent = false;
   }
-  bool may = !talk->create_sent && !talk->speaking && core->now_ms >= talk->create_hold_ms && (!talk->active || late);
+  bool may = !talk->create_sent && !talk->speaking && core->now_ms >= talk->create_hold_ms && (!talk->active || late) &&
+             !parley_tool_waits(core);
   if (talk->create_wanted && may) {
     send_create(core, "");
   }
@@ -160,13 +163,13 @@ void parley_talk_tick(parley_core_t *core) {
 
 uint64_t parley_talk_due(const parley_core_t *core) {
   const parley_talk_t *talk = &core->talk;
-  uint64_t due_ms = PARLEY_NEVER;
   if (core->session.state != PARLEY_LIVE) {
-    return due_ms;
+    return PARLEY_NEVER;
   }
+  uint64_t due_ms = parley_tool_due(core);
   if (talk->create_sent) {
-    due_ms = talk->create_due_ms;
-  } else if (talk->create_wanted && !talk->speaking) {
+    due_ms = talk->create_due_ms < due_ms ? talk->create_due_ms : due_ms;
+  } else if (talk->create_wanted && !talk->speaking && !parley_tool_waits(core)) {
     due_ms = talk->active && talk->create_due_ms > talk->create_hold_ms ? talk->create_due_ms : talk->create_hold_ms;
   }
   return talk->cut.pending && talk->cut.due_ms < due_ms ? talk->cut.due_ms : due_ms;
@@ -174,7 +177,8 @@ uint64_t parley_talk_due(const parley_core_t *core) {
 
 bool parley_talk_quiet(const parley_core_t *core) {
   const parley_talk_t *talk = &core->talk;
-  return !talk->active && !talk->speaking && !talk->sounding && !talk->create_wanted && !talk->create_sent;
+  return !talk->active && !talk->speaking && !talk->sounding && !talk->create_wanted && !talk->create_sent &&
+         !parley_tool_waits(core);
 }
 
 void parley_response_want(parley_core_t *core) {

@@ -124,7 +124,7 @@ static void network(parley_core_t *core, const parley_event_t *event) {
   parley_record_number(core, "rssi", event->as.network.rssi_dbm);
   parley_record_text(core, "security", securities[known ? security : PARLEY_SECURITY_WPA2]);
   parley_record_number(core, "channel", event->as.network.channel);
-  parley_record_rest(core, "ssid", ssid);
+  (void)parley_record_rest(core, "ssid", ssid);
   parley_record_end(core);
   if (core->wifi.scan_for_people) {
     parley_writer_t *line = parley_log_begin(core, 'I');

@@ -82,6 +82,7 @@ typedef enum {
   PARLEY_EV_LOAD,           /**< .load: answer to load_sample */
   PARLEY_EV_MEDIA,          /**< .media: every 2 s while the peer is up */
   PARLEY_EV_LEVEL,          /**< .level: some 5 times a second while the peer is up */
+  PARLEY_EV_SOUND,          /**< .sound: answer to sound_test */
   PARLEY_EV_COUNT,
 } parley_event_kind_t;
 
@@ -122,6 +123,11 @@ typedef struct {
 } parley_level_t;
 
 typedef struct {
+  int32_t delay_ms; /**< from the speaker's queue to the microphone; negative: the tone was not heard */
+  int16_t tone_cdb, microphone_cdb, echo_left_cdb; /**< sent, heard, left by the echo canceller; as parley_level_t */
+} parley_sound_t;
+
+typedef struct {
   parley_event_kind_t kind;
   union {
     parley_text_t text;
@@ -154,6 +160,7 @@ typedef struct {
     const parley_load_t *load;
     const parley_media_t *media;
     const parley_level_t *level;
+    const parley_sound_t *sound;
   } as;
 } parley_event_t;
 
@@ -224,6 +231,9 @@ typedef struct {
   void (*device_apply)(void *ctx, const parley_device_t *device);
   /** PARLEY_EV_LOAD follows. */
   void (*load_sample)(void *ctx);
+  /** Plays a short tone and listens to it; PARLEY_EV_SOUND follows. Only asked for while there is no peer; a peer_open
+   * that comes meanwhile ends the test. */
+  void (*sound_test)(void *ctx);
   void (*restart)(void *ctx);
 } parley_port_t;
 
@@ -241,7 +251,7 @@ typedef struct {
 /** Firmware version, from firmware/version.txt. */
 const char *parley_core_version(void);
 
-/** Bytes that parley_core_init() needs: some 22 kB, guarded to stay under 48 kB. */
+/** Bytes that parley_core_init() needs: some 33 kB, guarded to stay under 48 kB. */
 size_t parley_core_size(void);
 
 /** A core in the caller's memory, silent before PARLEY_EV_BOOT. NULL when room is too small or misaligned. */

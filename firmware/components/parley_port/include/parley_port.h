@@ -107,6 +107,7 @@ bool parley_audio_say(parley_packet_t *packet);
 parley_audio_count_t parley_audio_count(void);
 void parley_audio_flush(void *ctx);
 void parley_audio_mute(bool muted);
+void parley_sound_test(void *ctx);
 
 /* ---- device.c: light, volume, microphone and door
  * ----------------------------------------------------------------------- */

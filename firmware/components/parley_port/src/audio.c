@@ -2,31 +2,11 @@
 /* The sound as a whole: what the peer and the core see of microphone.c and speaker.c, and the one place that knows
  * whether this board has sound at all. A board without (no Echo Base under the AtomS3R) still holds its conversation in
  * writing. */
-#include <math.h>
-
 #include "esp_log.h"
 #include "sound.h"
 
 static const char *const TAG = "audio";
 static bool has_sound;
-
-void parley_loudness_add(parley_loudness_t *loudness, const int16_t *samples, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    int32_t sample = samples[i];
-    loudness->squares += (uint32_t)(sample * sample);
-  }
-  loudness->count += (uint32_t)count;
-}
-
-int16_t parley_loudness_cdb(parley_loudness_t loudness) {
-  const int16_t silence = -9600;
-  if (loudness.squares == 0 || loudness.count == 0) {
-    return silence;
-  }
-  float mean = (float)loudness.squares / (float)loudness.count / (32768.0f * 32768.0f);
-  float cdb = 1000.0f * log10f(mean);
-  return cdb < silence ? silence : (int16_t)cdb;
-}
 
 void parley_sound_capture(int16_t *frame) {
   if (has_sound && parley_board.capture(frame)) {
@@ -51,10 +31,12 @@ esp_err_t parley_audio_start(void) {
     ESP_LOGE(TAG, "no sound: %s", esp_err_to_name(err));
   }
   err = parley_speaker_start();
-  return err == ESP_OK ? parley_microphone_start() : err;
+  err = err == ESP_OK ? parley_microphone_start() : err;
+  return err == ESP_OK ? parley_sound_test_start() : err;
 }
 
 void parley_audio_begin(parley_echo_t echo, int8_t microphone_db) {
+  parley_sound_test_end();
   parley_speaker_clear();
   parley_microphone_begin(echo, microphone_db);
 }

@@ -29,7 +29,8 @@ enum {
   DRIVER_TX_BYTES = 8192, /* more than one record: a record enters the driver in one piece */
   READ_BYTES = 256,
   READ_WAIT_MS = 20,
-  HOST_WAIT_MS = 50, /* a USB host that is there takes its bytes within a frame or two */
+  HOST_WAIT_MS = 50,    /* a USB host that is there takes its bytes within a frame or two */
+  HOST_START_MS = 5000, /* after a reset the host has to find the port again: the boot record waits for it */
   WRITER_STACK = 3072,
   READER_STACK = 3072,
 };
@@ -58,6 +59,9 @@ static int driver_read(uint8_t *bytes) {
 
 /* Nobody reads a board that hangs on a charger: its lines are dropped at once, they must not wait one by one. */
 static bool driver_write(const char *bytes, size_t length) {
+  while (!usb_serial_jtag_is_connected() && esp_log_timestamp() < HOST_START_MS) {
+    vTaskDelay(pdMS_TO_TICKS(READ_WAIT_MS));
+  }
   return usb_serial_jtag_is_connected() &&
          usb_serial_jtag_write_bytes(bytes, length, pdMS_TO_TICKS(HOST_WAIT_MS)) == (int)length;
 }

@@ -26,19 +26,21 @@ enum {
   SDP_MAX = 64 * 1024, /* "any size" of a session description, with an end */
   LOCATION_MAX = 256,
   SLICE_MS = 500,
-  BUFFER = 4096, /* the bearer header alone may have 300 bytes */
+  PIECE = 1024,           /* goes out whole or not at all: the client does not tell how far it came when a slice ends */
+  CONNECT_MAX_MS = 10000, /* a cancelled request holds up the next one for no longer */
+  BUFFER = 4096,          /* the bearer header alone may have 300 bytes */
 };
 
 /* A request in one block: this, then its texts, each with a NUL. */
 typedef struct {
-  uint32_t id, timeout_ms;
+  uint32_t id;
+  int64_t deadline_us;
   size_t size, body_length;
   const char *url, *bearer, *content_type, *body;
 } request_t;
 
 typedef struct {
   const request_t *request;
-  int64_t deadline_us;
   char *body;
   size_t room, length;
   char location[LOCATION_MAX];
@@ -63,7 +65,7 @@ static void tell(uint32_t id, parley_net_t why, int status, const exchange_t *ex
  * ----------------------------------------------------------------------------------------------------- */
 
 static int left_ms(const exchange_t *exchange) {
-  int64_t left = (exchange->deadline_us - esp_timer_get_time()) / 1000;
+  int64_t left = (exchange->request->deadline_us - esp_timer_get_time()) / 1000;
   return left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
@@ -104,11 +106,12 @@ static parley_net_t send_body(esp_http_client_handle_t client, const exchange_t 
     if (why != PARLEY_NET_OK) {
       return why;
     }
-    int count = esp_http_client_write(client, request->body + sent, (int)(request->body_length - sent));
-    if (count <= 0) {
+    size_t rest = request->body_length - sent;
+    int count = esp_http_client_write(client, request->body + sent, (int)(rest < PIECE ? rest : PIECE));
+    if (count < 0) {
       return PARLEY_NET_LOST;
     }
-    sent += (size_t)count;
+    sent += (size_t)count; /* 0: no room on a slow line within this slice */
   }
   return PARLEY_NET_OK;
 }
@@ -187,7 +190,7 @@ static parley_net_t perform(exchange_t *exchange, int *status) {
   }
   const esp_http_client_config_t config = {.url = exchange->request->url,
                                            .method = HTTP_METHOD_POST,
-                                           .timeout_ms = timeout_ms,
+                                           .timeout_ms = timeout_ms < CONNECT_MAX_MS ? timeout_ms : CONNECT_MAX_MS,
                                            .disable_auto_redirect = true,
                                            .max_authorization_retries = -1,
                                            .event_handler = on_http,
@@ -209,10 +212,8 @@ static void serve(const request_t *request) {
   static exchange_t exchange; /* 0.3 kB that the stack need not hold; one request at a time */
   bool is_sdp = strcmp(request->content_type, "application/sdp") == 0;
   size_t room = (is_sdp ? SDP_MAX : JSON_MAX) + 1;
-  exchange = (exchange_t){.request = request,
-                          .deadline_us = esp_timer_get_time() + (int64_t)request->timeout_ms * 1000,
-                          .body = heap_caps_malloc(room, MALLOC_CAP_SPIRAM | MALLOC_CAP_8BIT),
-                          .room = room};
+  exchange = (exchange_t){
+      .request = request, .body = heap_caps_malloc(room, MALLOC_CAP_SPIRAM | MALLOC_CAP_8BIT), .room = room};
   parley_net_t why = PARLEY_NET_FAILED;
   int status = 0;
   if (exchange.body != NULL) {
@@ -276,8 +277,10 @@ static request_t *copy_request(const parley_http_request_t *from) {
     return NULL;
   }
   char *end = (char *)(request + 1);
-  *request =
-      (request_t){.id = from->id, .timeout_ms = from->timeout_ms, .size = size, .body_length = from->body.length};
+  *request = (request_t){.id = from->id,
+                         .deadline_us = esp_timer_get_time() + (int64_t)from->timeout_ms * 1000,
+                         .size = size,
+                         .body_length = from->body.length};
   request->url = append(&end, from->url, url);
   request->bearer = append(&end, from->bearer, bearer);
   request->content_type = append(&end, from->content_type, type);

@@ -64,6 +64,7 @@ static size_t structs_size(const parley_event_t *event) {
   case PARLEY_EV_LOAD: return sizeof(parley_load_t) + event->as.load->task_count * sizeof(parley_task_load_t);
   case PARLEY_EV_MEDIA: return sizeof(parley_media_t);
   case PARLEY_EV_LEVEL: return sizeof(parley_level_t);
+  case PARLEY_EV_SOUND: return sizeof(parley_sound_t);
   default: return 0;
   }
 }
@@ -89,6 +90,10 @@ static void copy_structs(parley_event_t *event, uint8_t *to) {
   case PARLEY_EV_LEVEL:
     memcpy(to, event->as.level, sizeof(parley_level_t));
     event->as.level = (const parley_level_t *)(const void *)to;
+    break;
+  case PARLEY_EV_SOUND:
+    memcpy(to, event->as.sound, sizeof(parley_sound_t));
+    event->as.sound = (const parley_sound_t *)(const void *)to;
     break;
   default: break;
   }

@@ -32,8 +32,6 @@ enum {
   WAIT_MS = 100,
   GATE_TAIL_MS = 300, /* the room goes on sounding */
   LEVEL_EVERY = 200 / PARLEY_FRAME_MS,
-  REFERENCE_SILENT = 4,     /* of 32,768: below the noise of any connected input */
-  REFERENCE_PATIENCE = 200, /* captures while the speaker is loud: 2 s */
   BITRATE = 32000,
   COMPLEXITY = 3,
 };
@@ -59,8 +57,9 @@ static bool goes_on(unsigned call) {
  * ------------------------------------------------------------------------------------------------------------ */
 
 static bool make_afe(void) {
+  static bool fits;
   if (afe_data != NULL) {
-    return true;
+    return fits;
   }
   afe_config_t *config = afe_config_init("MR", NULL, AFE_TYPE_VC, AFE_MODE_HIGH_PERF);
   if (config == NULL) {
@@ -83,7 +82,9 @@ static bool make_afe(void) {
   if (afe_data == NULL) {
     return false;
   }
-  return afe->get_feed_chunksize(afe_data) * afe->get_feed_channel_num(afe_data) <= FEED_SAMPLES_MAX;
+  int chunk = afe->get_feed_chunksize(afe_data) * afe->get_feed_channel_num(afe_data);
+  fits = afe->get_feed_channel_num(afe_data) == 2 && chunk > 0 && chunk <= FEED_SAMPLES_MAX;
+  return fits;
 }
 
 static void prepare(void) {
@@ -99,17 +100,11 @@ static void prepare(void) {
 }
 
 /* A canceller without a reference cancels nothing: whoever listens would hear himself. */
-static void watch_reference(const int16_t *frame, int *silent) {
+static void watch_reference(const int16_t *frame, uint32_t *silent) {
   if (!atomic_load(&uses_afe) || atomic_load(&is_gated) || !parley_speaker_was_loud(100)) {
     return;
   }
-  for (size_t i = 1; i < 2 * PARLEY_CAPTURE_SAMPLES; i += 2) {
-    if (frame[i] > REFERENCE_SILENT || frame[i] < -REFERENCE_SILENT) {
-      *silent = 0;
-      return;
-    }
-  }
-  if (++*silent >= REFERENCE_PATIENCE) {
+  if (parley_reference_is_silent(silent, frame, (size_t)2 * PARLEY_CAPTURE_SAMPLES)) {
     ESP_LOGW(TAG, "the echo reference is silent; the microphone is muted while the speaker plays");
     atomic_store(&is_gated, true);
   }
@@ -141,7 +136,7 @@ static void feed_plain(int16_t *frame) {
 static void capture_call(unsigned call) {
   static int16_t frame[2 * PARLEY_CAPTURE_SAMPLES];
   size_t filled = 0;
-  int silent = 0;
+  uint32_t silent = 0;
   while (goes_on(call)) {
     parley_sound_capture(frame);
     if ((xEventGroupGetBits(phase) & FEED) == 0) {

@@ -14,6 +14,8 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/idf_additions.h"
 #include "peer_orders.h"
+#include "peer_pulse.h"
+#include "rules.h"
 
 enum {
   STACK = 25 * 1024, /* DTLS handshake; in PSRAM */
@@ -22,11 +24,6 @@ enum {
   CONNECT_MAX_MS = 20000,
   SEND_MAX_MS = 5000, /* how long a full data channel may refuse one event */
   MEDIA_EVERY_MS = 2000,
-  /* A peer that sends sound without a pause and then nothing for 8 s is gone; the library's own check needs 24 s. A
-   * peer that pauses is left to the library: silence is then no proof. */
-  STEADY_GAP_MAX_MS = 2000,
-  STEADY_AFTER_MS = 10000,
-  LOST_AFTER_MS = 8000,
 };
 
 /* The one connection; id 0: none. Touched by the task `peer` only. */
@@ -39,12 +36,11 @@ typedef struct {
   int8_t microphone_db;
   uint16_t stream_id;
   int64_t deadline_us; /* of the step that is under way; 0: none */
-  int64_t up_us, heard_us, told_us;
-  int64_t longest_gap_us;
+  int64_t told_us;
+  parley_pulse_t pulse;
+  parley_jitter_t jitter;
   uint32_t bytes_up, bytes_down;    /* since told_us */
   parley_audio_count_t began, told; /* the counters run on from call to call */
-  int64_t jitter_us;                /* RFC 3550, 6.4.1, with frames instead of time stamps */
-  int64_t arrived_us;
 } connection_t;
 
 static const char *const TAG = "peer";
@@ -81,7 +77,10 @@ static void on_up(void) {
   }
   line.is_up = true;
   line.deadline_us = 0;
-  line.up_us = line.heard_us = line.told_us = esp_timer_get_time();
+  line.told_us = esp_timer_get_time();
+  if (line.pulse.count == 0) {
+    ESP_LOGW(TAG, "datagrams are not seen; a dead peer is noticed by esp_peer alone, after half a minute");
+  }
   line.began = line.told = parley_audio_count();
   parley_audio_begin(line.echo, line.microphone_db);
   tell(PARLEY_EV_PEER_UP, line.id, PARLEY_NET_OK, NULL, 0);
@@ -105,7 +104,7 @@ static int on_state(esp_peer_state_t state, void *unused) {
 
 static int on_msg(esp_peer_msg_t *message, void *unused) {
   (void)unused;
-  if (message->type != ESP_PEER_MSG_TYPE_SDP || message->size <= 0 || line.is_offered) {
+  if (line.id == 0 || line.is_offered || message->type != ESP_PEER_MSG_TYPE_SDP || message->size <= 0) {
     return ESP_PEER_ERR_NONE;
   }
   line.is_offered = true;
@@ -122,18 +121,6 @@ static int on_audio_info(esp_peer_audio_stream_info_t *info, void *unused) {
   return ESP_PEER_ERR_NONE;
 }
 
-static void count_arrival(int64_t now_us) {
-  if (line.arrived_us != 0) {
-    int64_t gap_us = now_us - line.arrived_us;
-    int64_t off_us = gap_us - PARLEY_FRAME_MS * 1000;
-    line.jitter_us += ((off_us < 0 ? -off_us : off_us) - line.jitter_us) / 16;
-    if (gap_us > line.longest_gap_us) {
-      line.longest_gap_us = gap_us;
-    }
-  }
-  line.arrived_us = line.heard_us = now_us;
-}
-
 static int on_audio_data(esp_peer_audio_frame_t *frame, void *unused) {
   (void)unused;
   static parley_packet_t packet;
@@ -141,7 +128,7 @@ static int on_audio_data(esp_peer_audio_frame_t *frame, void *unused) {
     return ESP_PEER_ERR_NONE; /* closing, or no Opus frame */
   }
   line.bytes_down += (uint32_t)frame->size;
-  count_arrival(esp_timer_get_time());
+  parley_jitter_add(&line.jitter, esp_timer_get_time(), PARLEY_FRAME_MS * 1000);
   packet.length = (uint16_t)frame->size;
   packet.pts = frame->pts;
   memcpy(packet.bytes, frame->data, (size_t)frame->size);
@@ -161,7 +148,6 @@ static int on_channel_open(esp_peer_data_channel_info_t *channel, void *unused) 
 
 static int on_data(esp_peer_data_frame_t *frame, void *unused) {
   (void)unused;
-  line.heard_us = esp_timer_get_time();
   if (line.id != 0 && frame->size > 0) {
     tell(PARLEY_EV_CHANNEL_TEXT, line.id, PARLEY_NET_OK, frame->data, (size_t)frame->size);
   }
@@ -356,7 +342,8 @@ static void tell_media(int64_t now_us) {
   parley_media_t media = {.up_bps = per_second(line.bytes_up, elapsed_us),
                           .down_bps = per_second(line.bytes_down, elapsed_us),
                           .loss_permille = (uint16_t)(received + lost == 0 ? 0 : lost * 1000 / (received + lost)),
-                          .jitter_ms = (uint16_t)(line.jitter_us / 1000 > 9999 ? 9999 : line.jitter_us / 1000),
+                          .jitter_ms =
+                              (uint16_t)(line.jitter.jitter_us > 9999000 ? 9999 : line.jitter.jitter_us / 1000),
                           .underruns = count.underruns - line.began.underruns};
   parley_event_t event = {.kind = PARLEY_EV_MEDIA, .as.media = &media};
   (void)parley_mailbox_post(&event); /* a drop is counted there */
@@ -369,15 +356,17 @@ static void watch(int64_t now_us) {
   if (line.deadline_us != 0 && now_us > line.deadline_us) {
     end_with(PARLEY_NET_TIMEOUT);
   }
-  bool is_steady = line.is_up && line.longest_gap_us < (int64_t)STEADY_GAP_MAX_MS * 1000 && line.arrived_us != 0 &&
-                   line.arrived_us - line.up_us > (int64_t)STEADY_AFTER_MS * 1000;
-  if (is_steady && now_us - line.heard_us > (int64_t)LOST_AFTER_MS * 1000) {
+  if (line.is_up && parley_pulse_is_gone(&line.pulse, now_us)) {
+    ESP_LOGW(TAG, "nothing came from the peer for 9 s");
     end_with(PARLEY_NET_LOST);
   }
 }
 
 static void turn(void) {
   (void)esp_peer_main_loop(line.handle); /* what goes wrong arrives as a state */
+  if (parley_pulse_taken()) {
+    parley_pulse_hear(&line.pulse, esp_timer_get_time());
+  }
   if (line.wants_channel && !line.is_over) {
     create_channel();
   }
@@ -390,6 +379,7 @@ static void turn(void) {
 
 static void run_forever(void *unused) {
   (void)unused;
+  parley_pulse_watch(xTaskGetCurrentTaskHandle());
   /* Once, before the first call: it takes 0.2 s and is kept until reset. */
   if (esp_peer_pre_generate_cert() != ESP_PEER_ERR_NONE) {
     ESP_LOGW(TAG, "no certificate beforehand; the first call makes one");

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between audio.c, microphone.c and speaker.c only. */
+/* Between audio.c, microphone.c, speaker.c and the boards only. */
 #ifndef PARLEY_SOUND_H
 #define PARLEY_SOUND_H
 
 #include "parley_port.h"
-
-/** Sum of squares over some samples. */
-typedef struct {
-  uint64_t squares;
-  uint32_t count;
-} parley_loudness_t;
-
-void parley_loudness_add(parley_loudness_t *loudness, const int16_t *samples, size_t count);
-/** Hundredths of dBFS, as in parley_level_t. */
-int16_t parley_loudness_cdb(parley_loudness_t loudness);
+#include "rules.h"
 
 /** The board's sound, or silence at the same pace where it has none. */
 void parley_sound_capture(int16_t *frame);
@@ -32,5 +23,9 @@ void parley_microphone_begin(parley_echo_t echo, int8_t gain_db);
 void parley_microphone_end(void);
 bool parley_microphone_take(parley_packet_t *packet);
 void parley_microphone_mute(bool muted);
+
+esp_err_t parley_sound_test_start(void);
+/** A peer takes the sound. */
+void parley_sound_test_end(void);
 
 #endif

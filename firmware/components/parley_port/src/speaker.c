@@ -23,7 +23,6 @@ enum {
   WAIT_MS = 25, /* the DMA still holds 40 ms when a packet is late */
   CONCEAL_MAX = 3,
   GAP_MAX = 5, /* frames: more is a pause of the sender, not a loss */
-  LATE_MAX = 25,
   LOUD_CDB = -5000,
   QUIET_MS = 400,
   LEVEL_MS = 200,
@@ -41,8 +40,7 @@ static atomic_uint loud_ms; /* when, of esp_timer in ms, modulo 2^32; 0: never *
 static void *decoder;
 static int16_t pcm[PCM_SAMPLES_MAX];
 static bool is_playing;
-static bool has_last;
-static uint32_t last_pts, pts_step;
+static parley_order_of_sound_t order;
 static uint32_t concealed; /* frames since the last packet */
 static parley_loudness_t loudness;
 
@@ -52,7 +50,7 @@ static uint32_t now_ms(void) {
 
 bool parley_speaker_was_loud(uint32_t tail_ms) {
   uint32_t when = atomic_load(&loud_ms);
-  return when != 0 && now_ms() - when < tail_ms;
+  return parley_is_within(now_ms(), when, tail_ms);
 }
 
 int16_t parley_speaker_cdb(void) {
@@ -150,22 +148,8 @@ static void conceal(uint32_t frames) {
   }
 }
 
-/* Frames missing before this packet. The unit of the time stamp is learnt: 20 ms are 20, 320 or 960 of it. */
-static uint32_t missing_before(const parley_packet_t *packet) {
-  uint32_t step = packet->pts - last_pts;
-  uint32_t missing = 0;
-  if (has_last && (step == 20 || step == 320 || step == 960)) {
-    pts_step = step;
-  } else if (has_last && pts_step != 0 && step % pts_step == 0 && step / pts_step <= LATE_MAX && step > pts_step) {
-    missing = step / pts_step - 1;
-  }
-  has_last = true;
-  last_pts = packet->pts;
-  return missing;
-}
-
 static void play_packet(const parley_packet_t *packet) {
-  uint32_t missing = missing_before(packet);
+  uint32_t missing = parley_missing_before(&order, packet->pts);
   atomic_fetch_add(&received, 1);
   if (missing > 0 && missing <= GAP_MAX) {
     atomic_fetch_add(&lost, missing);
@@ -188,7 +172,7 @@ static void clear(void) {
   if (esp_opus_dec_reset(decoder) != ESP_AUDIO_ERR_OK) {
     ESP_LOGW(TAG, "decoder not reset");
   }
-  has_last = false;
+  order.has_last = false;
   concealed = 0;
   loudness = (parley_loudness_t){0};
   atomic_store(&level_cdb, -9600);

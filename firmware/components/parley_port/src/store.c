@@ -161,7 +161,7 @@ parley_kv_t parley_store_set_number(void *ctx, const char *key, int32_t type, in
 
 parley_kv_t parley_store_set_text(void *ctx, const char *key, const char *text, size_t length) {
   (void)ctx;
-  static char terminated[2048 + 1]; /* the longest text of the schema has 2,000 bytes; only `core` comes here */
+  static char terminated[4000]; /* what NVS takes, NUL included; only `core` comes here */
   nvs_handle_t handle;
   if (length >= sizeof terminated) {
     return PARLEY_KV_TOO_LONG;
