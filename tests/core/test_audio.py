@@ -22,7 +22,7 @@ from app.core.audio import (
     Wait,
 )
 
-quick = settings(max_examples=80, deadline=None, database=None, derandomize=True)
+quick = settings(max_examples=25, deadline=None, database=None, derandomize=True)
 
 
 @dataclass
