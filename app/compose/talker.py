@@ -301,8 +301,8 @@ class Talker:
             why = Ended(refused.code, refused.reason)
         except asyncio.CancelledError:
             why = _stopped()
-        except OSError as error:
-            why = Ended("unreachable", str(error))
+        except Fault as fault:  # the password store, or no Opus here
+            why = Ended("no_key" if key is None else "peer_failed", str(fault))
         was_live = self._law.state is SessionState.LIVE
         self._move(Move.END)
         self._peer = self._dialogue = self._playout = None
@@ -332,7 +332,10 @@ class Talker:
         return peer
 
     async def _talk(self, peer: Peer, key: Secret) -> Ended:
-        offer = await peer.offer()
+        try:
+            offer = await peer.offer()
+        except OSError as error:  # no socket for a candidate: the network is not there
+            return Ended("unreachable", str(error))
         answered = await self._signals().call(key, offer, self._session)
         self._call = answered.call
         self._move(Move.HAVE_ANSWER)
