@@ -21,6 +21,7 @@ import av
 from aiortc import (
     InvalidAccessError,
     InvalidStateError,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
@@ -119,7 +120,10 @@ class Peer:
         self._is_up = False
         self._media = MediaFigures()
         # No STUN: the service has a public address, and gathering would cost 47 ms to 5 s.
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        # One transport for both: the service bundles, so a second one would be opened for nothing.
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
         self._connection.on("connectionstatechange", self._state_changed)
         # The track before the channel: the other order never connects with aiortc 1.16.
         self._connection.addTrack(_Track(frame))

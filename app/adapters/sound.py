@@ -146,13 +146,14 @@ class WavOut:
         self._file: wave.Wave_write | None = None
         if path is not None:
             try:
-                self._file = wave.open(str(path), "wb")  # noqa: SIM115  closed by close()
+                self._raw = path.open("wb")
             except OSError as why:
                 raise Fault(
                     tr("{file} cannot be written.", file=path),
                     tr("Choose another place."),
                     str(why),
                 ) from why
+            self._file = wave.open(self._raw, "wb")  # noqa: SIM115  closed by close()
             self._file.setnchannels(1)
             self._file.setsampwidth(2)
             self._file.setframerate(RATE_HZ)
@@ -184,6 +185,7 @@ class WavOut:
             self._thread = None
         if self._file is not None:
             self._file.close()
+            self._raw.close()
             self._file = None
 
 
