@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.core import realtime, tools
+from app.core.asking import Asking
 from app.core.events import (
     BoardError,
     Event,
@@ -30,13 +31,6 @@ from app.core.events import (
 from app.core.realtime import Fields
 from app.core.tools import Device
 from app.core.turns import Turns
-
-CREATE_ANSWER_S = 10.0
-"""No response.created for so long: the create is lost."""
-CREATE_LATEST_S = 30.0
-"""No response.done for so long: it is lost."""
-SPEECH_ANSWER_S = 3.0
-"""The service answers speech within this, or not at all."""
 
 REMEMBERED = 256
 RECALL_LINES, RECALL_LINE_MOST, RECALL_MOST = 40, 400, 6000
@@ -105,11 +99,8 @@ class Dialogue:
         self._calls: OrderedDict[str, None] = OrderedDict()
         self._events: OrderedDict[str, None] = OrderedDict()
         self._sent = 0
-        self._response = ""
-        self._active = False
-        self._create_wanted = self._create_sent = self._cancel_wanted = False
-        self._create_id = ""
-        self._create_due = self._create_hold = 0.0
+        self._sent = 0
+        self._asking = Asking(self._send)
 
     def take(self) -> Effects:
         """What is to be done since the last call."""
@@ -119,18 +110,13 @@ class Dialogue:
     @property
     def quiet(self) -> bool:
         """Nobody speaks and nothing is asked for."""
-        busy = self._active or self._create_wanted or self._create_sent
-        return not (busy or self._turns.speaking or self._turns.sounding)
+        return not (self._asking.busy or self._turns.speaking or self._turns.sounding)
 
     @property
     def due(self) -> float | None:
         """When `tick` is wanted; None: no need."""
-        dues = [] if self._turns.due is None else [self._turns.due]
-        if self._create_sent:
-            dues.append(self._create_due)
-        elif self._create_wanted and not self._turns.speaking:
-            dues.append(max(self._create_hold, self._create_due if self._active else 0.0))
-        return min(dues, default=None)
+        dues = (self._turns.due, self._asking.due(speaking=self._turns.speaking))
+        return min((due for due in dues if due is not None), default=None)
 
     # ---- what the user and the program want
 
@@ -140,7 +126,7 @@ class Dialogue:
             lead = "The line was interrupted. So far in this conversation:\n"
             self._send("conversation.item.create", item=_system(lead + self._recall.text))
         if greeting:
-            self._create(at, greeting)
+            self._asking.create(at, greeting)
 
     def say(self, text: str, at: float) -> None:
         """A typed turn."""
@@ -150,15 +136,12 @@ class Dialogue:
     def cancel(self, at: float) -> None:
         """Silence now: the answer under way is given up."""
         self._turns.hush(at)
-        if self._create_sent:
-            self._cancel_wanted = True  # before response.created a cancel does nothing
-        elif self._active:
-            self._send("response.cancel")
+        self._asking.cancel()
         self._send("output_audio_buffer.clear")
 
     def press(self, at: float) -> None:
         """Push-to-talk begins: what is heard from now on is a turn."""
-        if self._active or self._create_sent or self._turns.sounding:
+        if self._asking.answers or self._turns.sounding:
             self.cancel(at)
         self._send("input_audio_buffer.clear")
 
@@ -174,7 +157,7 @@ class Dialogue:
 
     def speaker(self, playing: bool, at: float) -> None:
         """Our own speaker began or ceased to sound."""
-        self._turns.speaker(playing, self._response, at)
+        self._turns.speaker(playing, self._asking.response, at)
 
     def set_device(self, device: Device, at: float) -> None:
         """The user changed it."""
@@ -182,12 +165,7 @@ class Dialogue:
         self._tell(device.event(at))
 
     def tick(self, at: float) -> None:
-        late = at >= self._create_due
-        if self._create_sent and late:
-            self._create_sent = False
-        free = not self._create_sent and (not self._active or late)
-        if self._create_wanted and free and not self._turns.speaking and at >= self._create_hold:
-            self._create(at, "")
+        self._asking.tick(at, speaking=self._turns.speaking)
         self._turns.tick(at)
 
     # ---- what the service says
@@ -215,7 +193,8 @@ class Dialogue:
         error = event.inner("error")
         code = error.text("code") or error.text("type") or "service"
         conflict = code == "conversation_already_has_active_response"
-        self._refused(error.text("event_id"), conflict, at)
+        if self._asking.refused(error.text("event_id"), conflict=conflict):
+            self._want_response(at)
         if code == "session_expired":
             self._effects.ended = ("expired", error.text("message"))
         elif not conflict and code != "response_cancel_not_active":
@@ -229,8 +208,7 @@ class Dialogue:
     def on_speech_stopped(self, event: Fields, at: float) -> None:
         item = event.text("item_id")
         self._item(item, Role.USER)
-        if self._create_wanted:
-            self._create_hold = at + SPEECH_ANSWER_S
+        self._asking.speech_stopped(at)
         self._turns.speech_stopped(item, at)
 
     def on_committed(self, event: Fields, at: float) -> None:
@@ -259,16 +237,8 @@ class Dialogue:
             self._turns.truncated(int(heard_ms), at)
 
     def on_response_created(self, event: Fields, at: float) -> None:
-        self._response = event.inner("response").text("id")
         self._turns.response_created()
-        self._active, self._create_hold = True, 0.0
-        if not self._create_sent:
-            self._create_wanted = False  # the service's own answer knows all that was wished for
-        self._create_sent = False
-        self._create_due = at + CREATE_LATEST_S
-        if self._cancel_wanted:
-            self._cancel_wanted = False
-            self._send("response.cancel", response_id=self._response)
+        self._asking.created(event.inner("response").text("id"), at)
 
     def on_response_done(self, event: Fields, at: float) -> None:
         response = event.inner("response")
@@ -281,12 +251,10 @@ class Dialogue:
             error = details.inner("error")
             self._error(at, error.text("code") or "response_failed", error.text("message"))
         self._tell_usage(response.text("id"), response.inner("usage"), at)
-        if response.text("id") == self._response:
-            self._active = False
+        by_speech = details.text("reason") == "turn_detected"
+        self._asking.done(response.text("id"), by_speech=by_speech)
         if status == "cancelled":
             self._turns.response_cancelled(response.text("id"))
-        if details.text("reason") == "turn_detected":
-            self._create_wanted = False  # the user speaks, and that is answered by itself
 
     def on_output_added(self, event: Fields, at: float) -> None:
         self._item_seen(event.inner("item"), "", False, at)
@@ -391,39 +359,16 @@ class Dialogue:
         self._send("conversation.item.create", item=realtime.tool_output(call, output))
         self._want_response(at)
 
-    # ---- when a response is asked for
-
     def _want_response(self, at: float) -> None:
-        self._create_wanted = True
-        if not self._create_sent:
-            self._create_due = at + CREATE_LATEST_S
-        if self._turns.speech_stopped_at is not None and not self._active:
-            self._create_hold = self._turns.speech_stopped_at + SPEECH_ANSWER_S
+        self._asking.want(at, speech_stopped_at=self._turns.speech_stopped_at)
         self.tick(at)
-
-    def _create(self, at: float, instructions: str) -> None:
-        self._create_wanted, self._create_sent = False, True
-        self._create_due = at + CREATE_ANSWER_S
-        asked: dict[str, Any] = {}
-        if instructions:
-            asked["response"] = {"instructions": instructions}
-        self._send("response.create", **asked)
-        self._create_id = realtime.event_id(self._sent)
-
-    def _refused(self, event_id: str, conflict: bool, at: float) -> None:
-        is_ours = event_id == self._create_id if event_id else conflict
-        if not self._create_sent or not is_ours:
-            return
-        self._create_sent = self._cancel_wanted = False
-        if conflict:
-            self._active = True
-            self._want_response(at)
 
     # ---- out
 
-    def _send(self, kind: str, **fields: Any) -> None:
+    def _send(self, kind: str, **fields: Any) -> str:
         self._sent += 1
         self._effects.to_send.append(realtime.event(kind, self._sent, **fields))
+        return realtime.event_id(self._sent)
 
     def _tell(self, event: Event) -> None:
         self._effects.told.append(event)
