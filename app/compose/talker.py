@@ -15,17 +15,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from app.adapters.echo import BLOCK, EchoCanceller, NoCanceller
+from app.adapters.echo import EchoCanceller, NoCanceller
 from app.adapters.media_thread import MediaThread
-from app.adapters.opus import Pcm
 from app.adapters.peer import Peer
-from app.adapters.playout import Playout, rms
 from app.adapters.signalling import Refused, Signalling
-from app.adapters.sound import FarEnd, Pull, SoundIn, SoundOut
+from app.adapters.sound import SoundIn, SoundOut
+from app.compose.voice_path import VoicePath
 from app.core import realtime
-from app.core.audio import SILENCE_DBFS, Counts, Meter
+from app.core.audio import Counts
 from app.core.call import (
     CONNECT_WITHIN_S,
     SHOWN_WITHIN_S,
@@ -39,7 +36,6 @@ from app.core.events import (
     BoardError,
     Command,
     Event,
-    LevelIs,
     Mute,
     Say,
     SessionIs,
@@ -95,11 +91,12 @@ class Talker:
         self._media = MediaThread()
         self._settings = settings
         self._ask_key = ask_key
-        self._make_in, self._make_out = make_in, make_out
-        self._canceller: EchoCanceller = canceller or NoCanceller()
+        half_duplex = settings.number("aec") == 2
+        self._voice = VoicePath(
+            make_in, make_out, canceller or NoCanceller(), half_duplex=half_duplex
+        )
         self._session = realtime.session(settings, push_to_talk=push_to_talk)
         self._greeting = settings.text("greeting") if greeting else ""
-        self._half_duplex = settings.number("aec") == 2
         self._push_to_talk, self._pressed = push_to_talk, False
         self._device = Device(volume=settings.number("volume"))
         self._law = CallLaw()
@@ -107,16 +104,12 @@ class Talker:
         self._signalling: Signalling | None = None
         self._dialogue: Dialogue | None = None
         self._peer: Peer | None = None
-        self._playout: Playout | None = None
-        self._sound_in: SoundIn | None = None
-        self._far = FarEnd(BLOCK)
-        self._meter_in, self._meter_clean = Meter(), Meter()
-        self._is_playing = False
         self._trouble = ""
         self._call = ""
         self._roll = (0.0, 0.0)
         self._life: asyncio.Task[None] | None = None
         self._stopping = False
+        self._counts = Counts()
         self.timing = Timing()
 
     # ---- what the program asks, on its loop
@@ -199,19 +192,20 @@ class Talker:
     def quiet(self) -> bool:
         """Nobody speaks, nothing is asked for, nothing is being played."""
         dialogue = self._dialogue
-        return dialogue is not None and dialogue.quiet and not self._is_playing
+        return dialogue is not None and dialogue.quiet and not self._voice.is_playing
 
     @property
     def input_finished(self) -> bool:
-        return self._sound_in is not None and self._sound_in.finished
+        return self._voice.finished
 
     @property
     def counts(self) -> Counts:
-        return self._playout.counts if self._playout is not None else Counts()
+        """Of the session that is live; afterwards of the last one."""
+        return self._counts
 
     @property
     def delay_ms(self) -> float:
-        return self._playout.delay_ms if self._playout is not None else 0.0
+        return self._voice.delay_ms
 
     # ---- the life of a call, on the media thread
 
@@ -238,49 +232,36 @@ class Talker:
             self._tell_state()
 
     async def _live(self) -> None:
-        with contextlib.ExitStack() as sound:
-            try:
-                self._open_sound(sound)
-            except Fault as fault:
-                self._law.move(Move.BEGIN)
-                self._law.move(Move.END)
-                self._law.move(Move.DOWN)
-                self._tell_state(Ended("sound", fault.detail))
-                return
-            while True:
-                why = await self._one_session()
-                pause_s = self._law.pause_s(why, now(), random.random())  # noqa: S311  no secret
-                if pause_s is None:
-                    break
-                self._law.move(Move.PAUSE)
-                self._tell_state(why, pause_s)
-                try:
-                    await asyncio.sleep(pause_s)
-                except asyncio.CancelledError:
-                    why = _stopped()
-                    self._law.move(Move.END)
-                    break
+        try:
+            self._voice.open()
+        except Fault as fault:
+            for move in (Move.BEGIN, Move.END, Move.DOWN):
+                self._law.move(move)
+            self._tell_state(Ended("sound", fault.detail))
+            return
+        try:
+            why = await self._all_sessions()
+        finally:
+            self._voice.close()
         self._law.move(Move.DOWN)
         self._tell_state(why)
 
-    def _open_sound(self, sound: contextlib.ExitStack) -> None:
-        self._sound_in = self._make_in()
-        sound.callback(self._sound_in.close)
-        out = self._make_out()
-        sound.callback(out.close)
-        self._out = out
-        self._canceller.reset()
+    async def _all_sessions(self) -> Ended:
+        """One session after the other, as long as trying again may help."""
+        self._apply(self._device)
         self._tell(self._device.event(now()))
-        out.start(self._pull_of())
-
-    def _pull_of(self) -> Pull:
-        def pull(samples: int, at: float) -> Pcm:
-            playout = self._playout
-            pcm = np.zeros(samples, np.int16) if playout is None else playout.pull(samples, at)
-            self._far.played(pcm)
-            return pcm
-
-        return pull
+        while True:
+            why = await self._one_session()
+            pause_s = self._law.pause_s(why, now(), random.random())  # noqa: S311  no secret
+            if pause_s is None:
+                return why
+            self._law.move(Move.PAUSE)
+            self._tell_state(why, pause_s)
+            try:
+                await asyncio.sleep(pause_s)
+            except asyncio.CancelledError:
+                self._law.move(Move.END)
+                return _stopped()
 
     async def _one_session(self) -> Ended:
         """One try from key to end. Whatever ends it, everything of it is down afterwards."""
@@ -305,7 +286,8 @@ class Talker:
             why = Ended("no_key" if key is None else "peer_failed", str(fault))
         was_live = self._law.state is SessionState.LIVE
         self._move(Move.END)
-        self._peer = self._dialogue = self._playout = None
+        self._peer = self._dialogue = None
+        self._voice.end_session()
         if peer is not None:
             if key and self._call and (was_live or why.code == "stopped"):
                 await self._hang_up(key, why)
@@ -318,16 +300,10 @@ class Talker:
         return await asyncio.wrap_future(asked)
 
     def _make_peer(self) -> Peer:
-        loop = asyncio.get_running_loop()
-
-        def playing(on: bool) -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._speaker, on)
-
-        self._playout = playout = Playout(playing=playing)
-        playout.volume_percent = self._device.volume
+        playout = self._voice.new_session(self._speaker)
+        self._counts = playout.counts
         self._opened = asyncio.Event()
-        peer = Peer(self._frame, playout, opened=self._opened.set, text=self._hear)
+        peer = Peer(self._voice.frame, playout, opened=self._opened.set, text=self._hear)
         self._peer = peer
         return peer
 
@@ -399,8 +375,9 @@ class Talker:
             return
         was_ready, expires_at = dialogue.ready, dialogue.expires_at
         dialogue.receive(text, now())
-        if dialogue.ready and not was_ready and self._sound_in is not None:
-            self._sound_in.begin()
+        if dialogue.ready and not was_ready:
+            self._open_microphone()
+            self._voice.begin()
         if dialogue.expires_at is not None and dialogue.expires_at != expires_at:
             self._roll = roll_over(self.timing.live or now(), dialogue.expires_at - time.time())
         self._carry_out()
@@ -421,11 +398,10 @@ class Talker:
         assert self._dialogue is not None
         effects: Effects = self._dialogue.take()
         for sound in effects.sound:
-            if self._playout is not None:
-                if sound is Sound.HUSH:
-                    self._playout.hush(now())
-                else:
-                    self._playout.resume()
+            if sound is Sound.HUSH:
+                self._voice.hush(now())
+            else:
+                self._voice.resume()
         for event in effects.told:
             self._tell(event)
         if effects.device is not None:
@@ -438,8 +414,14 @@ class Talker:
 
     def _apply(self, device: Device) -> None:
         self._device = device
-        if self._playout is not None:
-            self._playout.volume_percent = device.volume
+        self._voice.set_volume(device.volume)
+        self._open_microphone()
+
+    def _open_microphone(self) -> None:
+        """Or shut it: silent until the service has shown its session, muted, or not pressed."""
+        is_ready = self._dialogue is not None and self._dialogue.ready
+        held_shut = self._device.muted or (self._push_to_talk and not self._pressed)
+        self._voice.listens = is_ready and not held_shut
 
     def _change_device(self, change: Callable[..., Device], fields: dict[str, int | bool]) -> None:
         device = change(self._device, **fields)
@@ -458,17 +440,18 @@ class Talker:
 
     def _press(self) -> None:
         self._pressed = True
+        self._open_microphone()
         self._with_dialogue(lambda talk, at: talk.press(at))
 
     def _release(self) -> None:
         def commit() -> None:
             self._pressed = False
+            self._open_microphone()
             self._with_dialogue(lambda talk, at: talk.release(at))
 
         asyncio.get_running_loop().call_later(PRESS_TAIL_S, commit)
 
     def _speaker(self, playing: bool) -> None:
-        self._is_playing = playing
         if playing and self.timing.first_sound is None:
             self.timing.first_sound = now()
         self._with_dialogue(lambda talk, at: talk.speaker(playing, at))
@@ -492,7 +475,7 @@ class Talker:
             self.timing.first_packet = peer.first_packet_at
             if at - level_at >= LEVEL_EVERY_S:
                 level_at = at
-                self._tell_level(at)
+                self._tell(self._voice.level(at))
             if at - media_at >= MEDIA_EVERY_S:
                 media_at = at
                 self._tell(await peer.media(at))
@@ -506,42 +489,10 @@ class Talker:
 
     def _look_at_sound(self, at: float) -> None:
         """A device that went away is told once; the call goes on in silence."""
-        trouble = self._out.trouble
-        if self._sound_in is not None:
-            trouble = self._sound_in.trouble or trouble
+        trouble = self._voice.trouble
         if trouble and trouble != self._trouble:
             self._tell(BoardError(Source.DESKTOP, at, "sound", trouble))
         self._trouble = trouble
-
-    def _tell_level(self, at: float) -> None:
-        speaker = self._playout.meter.read() if self._playout is not None else SILENCE_DBFS
-        clean = self._meter_clean.read()
-        echo = clean if self._is_playing else SILENCE_DBFS
-        self._tell(LevelIs(Source.DESKTOP, at, self._meter_in.read(), speaker, echo))
-
-    # ---- the microphone
-
-    async def _frame(self) -> Pcm:
-        """The next 20 ms to send: cleaned, and silent while nobody may listen."""
-        assert self._sound_in is not None
-        heard = await self._sound_in.frame()
-        self._meter_in.add((rms(heard) / 32768.0) ** 2)
-        halves = [
-            self._canceller.process(heard[start : start + BLOCK], self._far.take())
-            for start in range(0, len(heard), BLOCK)
-        ]
-        clean = np.concatenate(halves)
-        self._meter_clean.add((rms(clean) / 32768.0) ** 2)
-        return clean if self._listens else np.zeros(len(clean), np.int16)
-
-    @property
-    def _listens(self) -> bool:
-        dialogue = self._dialogue
-        if dialogue is None or not dialogue.ready or self._device.muted:
-            return False
-        if self._half_duplex and self._is_playing:
-            return False
-        return self._pressed or not self._push_to_talk
 
 
 def _stopped() -> Ended:
