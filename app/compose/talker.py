@@ -37,6 +37,7 @@ from app.core.events import (
     Command,
     Event,
     Mute,
+    Role,
     Say,
     SessionIs,
     SessionState,
@@ -118,12 +119,17 @@ class Talker:
         """Open the connection to the service, so that the call need not."""
         await self._media.run(self._signals().warm())
 
-    async def start(self) -> None:
-        """Begin a call; does nothing while there is one. How it goes is told."""
+    async def start(self, before: tuple[tuple[Role, str], ...] = ()) -> None:
+        """Begin a call; does nothing while there is one. How it goes is told.
+
+        `before`: what was said elsewhere (on the board), for the assistant to go on from.
+        """
 
         async def begin() -> None:
             if self._life is None or self._life.done():
                 self._recall = Recall()
+                for role, text in before:
+                    self._recall.add(role, text)
                 self._life = asyncio.create_task(self._live(), name="call")
 
         await self._media.run(begin())
@@ -171,6 +177,14 @@ class Talker:
                 self._media.post(self._change_device, replace, {"volume": percent})
             case Mute(on):
                 self._media.post(self._change_device, replace, {"muted": on})
+
+    async def use_microphone(self, make: Callable[[], SoundIn]) -> None:
+        """Another one, also in the middle of a call. Raises Fault, and then the old one stays."""
+        await self._media.run(_done(lambda: self._voice.change_in(make)))
+
+    async def use_speaker(self, make: Callable[[], SoundOut]) -> None:
+        """Another one, also in the middle of a call. Raises Fault, and then the old one stays."""
+        await self._media.run(_done(lambda: self._voice.change_out(make)))
 
     def cancel(self) -> None:
         """Silence now: Escape."""
@@ -501,6 +515,10 @@ def _stopped() -> Ended:
     assert task is not None
     task.uncancel()
     return Ended("stopped")
+
+
+async def _done(action: Callable[[], None]) -> None:
+    action()
 
 
 async def _await(ask: AskKey) -> Secret | None:

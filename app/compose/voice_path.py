@@ -43,6 +43,7 @@ class VoicePath:
         self._out: SoundOut | None = None
         self._playout: Playout | None = None
         self._volume = 100
+        self._has_begun = False
         self._far = FarEnd(BLOCK)
         self._meter_in, self._meter_clean = Meter(), Meter()
 
@@ -51,6 +52,7 @@ class VoicePath:
     def open(self) -> None:
         """Raises Fault; then nothing is open."""
         self.close()
+        self._has_begun = False
         self._canceller.reset()
         try:
             self._in = self._make_in()
@@ -70,6 +72,26 @@ class VoicePath:
         if sound_out is not None:
             sound_out.close()
 
+    def change_in(self, make: Callable[[], SoundIn]) -> None:
+        """Another microphone, while the call goes on. Raises Fault, and then the old one stays."""
+        fresh, self._make_in = make(), make
+        old, self._in = self._in, fresh
+        if self._has_begun:
+            fresh.begin()
+        self._canceller.reset()
+        if old is not None:
+            old.close()
+
+    def change_out(self, make: Callable[[], SoundOut]) -> None:
+        """Another speaker, while the call goes on. Raises Fault, and then the old one stays."""
+        fresh = make()
+        fresh.start(self._pull)
+        self._make_out = make
+        old, self._out = self._out, fresh
+        self._canceller.reset()
+        if old is not None:
+            old.close()
+
     @property
     def trouble(self) -> str:
         """What is wrong with a device, for an engineer; empty when nothing is."""
@@ -83,6 +105,7 @@ class VoicePath:
 
     def begin(self) -> None:
         """Somebody listens from now on."""
+        self._has_begun = True
         if self._in is not None:
             self._in.begin()
 

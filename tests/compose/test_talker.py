@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import psutil
 import pytest
-from talk_rig import IDLE, LIVE, WAITING, Hall, desk, hall, lossy_line
+from talk_rig import IDLE, LIVE, WAITING, Ear, Hall, Mouth, desk, hall, lossy_line
 
 from app.core.events import (
     BoardError,
@@ -29,7 +29,9 @@ from app.core.events import (
     UsageIs,
     Words,
 )
+from app.core.faults import Fault
 from app.core.session_text import fault_of
+from app.core.settings import Settings
 from app.sim.speech import speak
 
 ASK = speak("Please turn the light blue.")
@@ -271,6 +273,58 @@ async def test_calls_in_a_row_leave_nothing_behind(service: Hall) -> None:
             gc.collect()
             figures.append((threading.active_count(), process.num_fds()))
         assert max(figures[2:]) <= max(figures[:2])
+
+
+async def test_devices_change_in_the_middle_of_a_call(service: Hall) -> None:
+    async with desk(service.base_url) as at_desk:
+        await at_desk.go_live()
+        await at_desk.until(lambda: at_desk.of(LevelIs))
+
+        def broken():
+            raise Fault("no", "other", "gone")
+
+        with pytest.raises(Fault):
+            await at_desk.talker.use_microphone(broken)
+        mouth, ear = Mouth(), Ear()
+        await at_desk.talker.use_microphone(lambda: mouth)
+        await at_desk.talker.use_speaker(lambda: ear)
+        mouth.say(ASK)
+        await at_desk.until(lambda: answers_ended(at_desk))
+        assert texts(at_desk, Role.USER) == ["Please turn the light blue."]
+        assert len(ear.loud_since(0)) > 30
+        assert not at_desk.ear.loud_since(0)
+
+
+async def test_a_conversation_goes_on_from_elsewhere(service: Hall) -> None:
+    async with desk(service.base_url) as at_desk:
+        await at_desk.talker.start(before=((Role.USER, "Call me Ada."), (Role.ASSISTANT, "Yes.")))
+        await at_desk.reach(LIVE)
+        await at_desk.until(lambda: service.events("conversation.item.added"))
+        item = service.events("conversation.item.added")[0]["item"]
+        assert "User: Call me Ada.\nYou: Yes.\n" in item["content"][0]["text"]
+
+
+async def test_no_device_is_told_and_nothing_is_left_open(service: Hall) -> None:
+    def broken():
+        raise Fault("no", "other", "no such device")
+
+    async with desk(service.base_url, make_in=broken) as at_desk:
+        await at_desk.talker.start()
+        ended = await at_desk.reach(IDLE)
+        assert (ended.code, ended.reason) == ("sound", "no such device")
+        assert service.open_calls == 0
+
+
+async def test_settings_change_while_it_is_live(service: Hall) -> None:
+    async with desk(service.base_url) as at_desk:
+        await at_desk.go_live()
+        settings = Settings({"base_url": service.base_url, "instr": "Be brief.", "lang": "de"})
+        at_desk.talker.configure(settings)
+        await at_desk.until(lambda: at_desk.of(LevelIs) and service.events("session.updated"))
+        [updated] = service.events("session.updated")
+        assert updated["session"]["instructions"] == "Be brief."
+        assert updated["session"]["audio"]["input"]["transcription"]["language"] == "de"
+        assert not at_desk.of(BoardError)
 
 
 async def test_the_key_is_in_no_event(service: Hall) -> None:
