@@ -77,12 +77,15 @@ class Playout:
         self._hushed_until = at + HUSH_MOST_S
 
     def resume(self) -> None:
-        """What is there now was cut; what comes is meant to be heard."""
-        if self._hushed_until is not None:
-            with self._lock:
-                self._made = self._made[:0]
-                self._buffer.clear()
-            self._hushed_until = None
+        """Sound again, from what is there on."""
+        self._hushed_until = None
+
+    def clear(self) -> None:
+        """Forget what has come and is not played: it was cut. What comes is to be heard."""
+        with self._lock:
+            self._made = self._made[:0]
+            self._buffer.clear()
+        self._hushed_until = None
 
     @property
     def counts(self) -> Counts:

@@ -31,7 +31,7 @@ from app.core.call import (
     Move,
     roll_over,
 )
-from app.core.dialogue import Dialogue, Effects, Recall, Sound
+from app.core.dialogue import Dialogue, Effects, Recall
 from app.core.events import (
     BoardError,
     Command,
@@ -412,10 +412,7 @@ class Talker:
         assert self._dialogue is not None
         effects: Effects = self._dialogue.take()
         for sound in effects.sound:
-            if sound is Sound.HUSH:
-                self._voice.hush(now())
-            else:
-                self._voice.resume()
+            self._voice.obey(sound, now())
         for event in effects.told:
             self._tell(event)
         if effects.device is not None:

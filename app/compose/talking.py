@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.adapters import journal
 from app.adapters.echo import EchoCanceller, NoCanceller, WebRtcCanceller
@@ -34,7 +35,7 @@ from app.core.faults import Fault
 from app.core.language import tr
 from app.core.secret import Secret
 from app.core.session_text import fault_of
-from app.core.settings import Settings, is_at_home
+from app.core.settings import Settings
 from app.ui.terminal import TerminalView
 
 KEY = "api_key"
@@ -224,8 +225,7 @@ async def _service(wish: Wish) -> AsyncIterator[str]:
 
 async def _key_for(base_url: str) -> Secret | None:
     """A service on this computer gets a made-up key: the user's own is never sent there."""
-    host = base_url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
-    if is_at_home(host):
+    if urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1"):
         return Secret("sk-local-service")
     key = await Vault().get(KEY)
     if key is None and (given := os.environ.get(KEY_VARIABLE)):

@@ -19,6 +19,7 @@ from app.adapters.playout import Playout, rms
 from app.adapters.sound import FarEnd, SoundIn, SoundOut
 from app.core.audio import SILENCE_DBFS, Counts, Meter
 from app.core.events import LevelIs, Source
+from app.core.turns import Sound
 
 
 class VoicePath:
@@ -136,14 +137,17 @@ class VoicePath:
         if self._playout is not None:
             self._playout.volume_percent = percent
 
-    def hush(self, at: float) -> None:
-        """Silence with the next block, until `resume`."""
-        if self._playout is not None:
-            self._playout.hush(at)
-
-    def resume(self) -> None:
-        if self._playout is not None:
-            self._playout.resume()
+    def obey(self, sound: Sound, at: float) -> None:
+        """What the conversation asks of the speaker; silence comes with the next block."""
+        match self._playout, sound:
+            case None, _:
+                return
+            case playout, Sound.HUSH:
+                playout.hush(at)
+            case playout, Sound.CLEAR:
+                playout.clear()
+            case playout, Sound.RESUME:
+                playout.resume()
 
     # ---- sound
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from app.core import realtime, tools
@@ -30,17 +29,10 @@ from app.core.events import (
 )
 from app.core.realtime import Fields
 from app.core.tools import Device
-from app.core.turns import Turns
+from app.core.turns import Sound, Turns
 
 REMEMBERED = 256
 RECALL_LINES, RECALL_LINE_MOST, RECALL_MOST = 40, 400, 6000
-
-
-class Sound(StrEnum):
-    """What is to be done with the speaker."""
-
-    HUSH = "hush"  # silent now: the user speaks, or asked for silence
-    RESUME = "resume"  # what comes from here on is meant to be heard
 
 
 @dataclass(slots=True)
@@ -373,8 +365,8 @@ class Dialogue:
     def _tell(self, event: Event) -> None:
         self._effects.told.append(event)
 
-    def _sound(self, hush: bool) -> None:
-        self._effects.sound.append(Sound.HUSH if hush else Sound.RESUME)
+    def _sound(self, sound: Sound) -> None:
+        self._effects.sound.append(sound)
 
     def _error(self, at: float, code: str, text: str) -> None:
         self._tell(BoardError(Source.DESKTOP, at, code, text))

@@ -10,10 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.events import Event, Role, Source, Turn, TurnState
 
 GATHER_S = 1.0
+
+
+class Sound(StrEnum):
+    """What is to be done with the speaker."""
+
+    HUSH = "hush"  # silent now: the user speaks, or asked for silence
+    CLEAR = "clear"  # what has come so far was cut, what comes is to be heard
+    RESUME = "resume"  # an answer begins: all of it is to be heard
 
 
 @dataclass(slots=True)
@@ -32,9 +41,9 @@ class _Cut:
 
 
 class Turns:
-    """`tell` takes turns, `sound` is told True for silence now and False for sound again."""
+    """`tell` takes turns, `sound` what the speaker has to do."""
 
-    def __init__(self, tell: Callable[[Event], None], sound: Callable[[bool], None]) -> None:
+    def __init__(self, tell: Callable[[Event], None], sound: Callable[[Sound], None]) -> None:
         self.speaking = False
         """The user speaks."""
         self.sounding = False
@@ -77,14 +86,14 @@ class Turns:
 
     def hush(self, at: float) -> None:
         """The user wants silence."""
-        self._sound(True)
+        self._sound(Sound.HUSH)
         if self.sounding:
             self._begin_cut(at, at)
 
     def sound_cleared(self, at: float) -> None:
         self._cut_by_service(at)
         self._note_silence(at)
-        self._sound(False)
+        self._sound(Sound.CLEAR)
 
     def truncated(self, heard_ms: int, at: float) -> None:
         self._cut_by_service(at)
@@ -98,7 +107,7 @@ class Turns:
     # ---- the user
 
     def speech_started(self, item: str, at: float) -> None:
-        self._sound(True)
+        self._sound(Sound.HUSH)
         self.speaking = True
         self._speech_started_at, self.speech_stopped_at = at, None
         if self.sounding:
@@ -135,7 +144,7 @@ class Turns:
             self.sound_stopped(at)
         self._heard_response, self._sound_item = response, self._speaker_item
         self.sounding, self._sound_started_at = True, at
-        self._sound(False)
+        self._sound(Sound.RESUME)
         ms = None
         if self.speech_stopped_at is not None:
             ms = round((at - self.speech_stopped_at) * 1000)

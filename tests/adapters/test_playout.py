@@ -107,7 +107,7 @@ def test_silence_is_there_with_the_next_block(packets) -> None:
         if tick == 60:
             playout.hush(at)
         if tick == 80:
-            playout.resume()
+            playout.clear()
         sound += [playout.pull(480, at + 0.005), playout.pull(480, at + 0.015)]
     blocks = [rms(block) for block in sound]
     assert max(blocks[121:158]) < 1  # the block of the hush itself fades in 5 ms
