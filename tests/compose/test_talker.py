@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
+from contextlib import asynccontextmanager
 
 import numpy as np
 import psutil
 import pytest
+from aiohttp import ClientSession, web
 from talk_rig import IDLE, LIVE, WAITING, Ear, Hall, Mouth, desk, hall, lossy_line
 
 from app.core.events import (
@@ -186,6 +188,51 @@ async def test_no_key_and_no_service() -> None:
     async with desk("http://127.0.0.1:9/v1") as at_desk:
         await at_desk.talker.start()
         assert (await at_desk.reach(IDLE)).code == "unreachable"
+
+
+async def test_a_service_that_says_nothing_is_given_up(service: Hall, monkeypatch) -> None:
+    monkeypatch.setattr("app.compose.talker.SHOWN_WITHIN_S", 0.3)
+    await service.set_fault("no_session_created")
+    async with desk(service.base_url) as at_desk:
+        await at_desk.talker.start()
+        assert (await at_desk.reach(IDLE)).code == "no_session"
+
+
+@asynccontextmanager
+async def without_candidates(base_url: str):
+    """The service behind a door that closes every way for sound (UDP), in offer and answer."""
+
+    async def answer(request: web.Request) -> web.Response:
+        headers = {k: request.headers[k] for k in ("Authorization", "Content-Type")}
+        url = base_url.removesuffix("/v1") + request.path
+        offer = (await request.read()).replace(b" udp ", b" tcp ")  # which aioice leaves alone
+        async with (
+            ClientSession() as http,
+            http.post(url, data=offer, headers=headers) as told,
+        ):
+            lines = (await told.text()).splitlines(keepends=True)
+            sdp = "".join(line for line in lines if not line.startswith("a=candidate"))
+            location = {"Location": told.headers.get("Location", "")}
+            return web.Response(status=told.status, body=sdp.encode(), headers=location)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_network_that_blocks_sound_is_told_so(service: Hall, monkeypatch) -> None:
+    monkeypatch.setattr("app.compose.talker.CONNECT_WITHIN_S", 1.0)
+    async with without_candidates(service.base_url) as base_url, desk(base_url) as at_desk:
+        await at_desk.talker.start()
+        ended = await at_desk.reach(IDLE)
+        assert ended.code == "peer_failed"
+        assert "UDP" in str(fault_of(ended))
 
 
 async def test_a_lost_service_is_called_again_with_what_was_said(service: Hall) -> None:
