@@ -267,8 +267,9 @@ async def test_the_time_limit_is_passed_without_a_word_lost(service: Hall) -> No
         assert again.at - waiting.at < 1.0
 
 
-async def test_hand_over_comes_before_the_limit() -> None:
-    async with hall(session_limit_s=12) as service, desk(service.base_url) as at_desk:
+async def test_hand_over_comes_before_the_limit(monkeypatch) -> None:
+    monkeypatch.setattr("app.core.call.LEAST_LIFE_S", 1.0)
+    async with hall(session_limit_s=4) as service, desk(service.base_url) as at_desk:
         await at_desk.go_live()
         waiting = await at_desk.reach(WAITING, within_s=12)
         assert "time limit is near" in waiting.reason
