@@ -133,6 +133,48 @@ def service(**wishes: Any) -> None:
 
 
 @main.command()
+@click.option("--base-url", default="", help="The service; without it OpenAI's.")
+@click.option("--local", is_flag=True, help="With a local service: no account, no network.")
+@click.option(
+    "--in",
+    "sound_in",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A wav file instead of the microphone; the conversation ends after its answer.",
+)
+@click.option(
+    "--out",
+    "sound_out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A wav file instead of the speaker.",
+)
+@click.option(
+    "--text", default="", help="Say this as text; the conversation ends after its answer."
+)
+@click.option("--seconds", type=float, help="End after so long.")
+@click.option("--microphone", help="Which one: a part of its name.")
+@click.option("--speaker", help="Which one: a part of its name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+def talk(
+    *,
+    base_url: str,
+    local: bool,
+    sound_in: Path | None,
+    sound_out: Path | None,
+    text: str,
+    seconds: float | None,
+    microphone: str | None,
+    speaker: str | None,
+    as_json: bool,
+) -> None:
+    """Talk from this computer. Typed lines are said, too; an empty one asks for silence."""
+    from app.compose.talking import Wish
+    from app.compose.talking import talk as converse
+
+    wish = Wish(base_url, sound_in, sound_out, text, seconds, local, microphone, speaker)
+    run(converse(wish, as_json=as_json))
+
+
+@main.command()
 @click.option(
     "--kind", type=click.Choice(["korvo2", "atoms3r"]), default="korvo2", show_default=True
 )

@@ -37,7 +37,7 @@ class Setting:
 
 SCHEMA_VERSION = 1
 TOOL_KEYS = ("tools0", "tools1", "tools2", "tools3")
-"""Own tools, as many texts as they need: app.core.tools has their form."""
+"""Own tools, as many texts as they need: app.core.own_tools has their form."""
 
 SCHEMA: tuple[Setting, ...] = (
     Setting("schema", Kind.U16, 1, SCHEMA_VERSION, SCHEMA_VERSION, meaning="version of this table"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.events import SessionIs, SessionState, WifiIs
+from app.core import call_text
+from app.core.events import SessionIs, SessionState, Source, WifiIs
 from app.core.faults import Fault
 from app.core.language import tr
 
@@ -150,9 +151,13 @@ def fault_of(event: SessionIs) -> Fault | None:
     """The message for the user when a conversation failed; None when all is as it should be."""
     if event.code in _FINE:
         return None
-    what, remedy = session_words(event.code)
+    at_desk = event.source is Source.DESKTOP
+    own = call_text.texts() if at_desk else {}
+    what, remedy = own.get(event.code) or session_words(event.code)
     if event.state is SessionState.WAITING:
         seconds = -(-event.retry_ms // 1000)
+        if at_desk:
+            return Fault(what, call_text.again_in(seconds), event.reason or event.code)
         remedy = tr("The board tries again in {seconds} s by itself.", seconds=seconds)
     detail = f"{event.code}: {event.reason}" if event.reason else event.code
     return Fault(what, remedy, detail)

@@ -14,9 +14,9 @@ from typing import NoReturn
 
 from app.core.faults import BadSetting
 from app.core.language import tr
+from app.core.own_tools import ToolsError, check_together, names_in
 from app.core.schema import BY_KEY, SCHEMA, SCHEMA_VERSION, TOOL_KEYS, Kind, Setting
 from app.core.secret import Secret
-from app.core.tools import ToolsError, check_together, names_in
 
 Value = int | str | Secret
 

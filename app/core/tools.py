@@ -1,94 +1,170 @@
-"""Own tools: function definitions that `cfg` holds and the computer carries out.
+"""The stock tools: what the service is told of them, and what they do on this computer.
 
-A setting `tools0` … `tools3` is empty, one definition, or a JSON list of them. The rules are the
-board's own (parley_core, own_tools.c): what passes here must pass there, because a definition that
-the service does not know costs the whole session. JSON is read as the board reads it: RFC 8259, no
-key twice, at most 64 levels.
+Names and arguments are Espressif's openai_demo's, the definitions are equal to the firmware's
+(parley_core, tools.c; a test compares them), so one conversation works on the board and at the
+desk. What is wrong with the arguments is told to the model, which can then do better.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from app.core.schema import TOOL_KEYS
+from app.core.events import DeviceIs, Source
 
-OF_THE_BOARD = ("SetLightState", "SetVolume", "OpenDoor")
-"""Names that are taken."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DEPTH = 64
+ARGUMENTS_MOST = 1024
+"""Characters; the board's own limit."""
 
 
-class ToolsError(ValueError):
-    """What is wrong with a text of definitions, for people who write JSON."""
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the tools change: light, volume in percent, door."""
+
+    light: bool = False
+    red: int = 0
+    green: int = 0
+    blue: int = 0
+    volume: int = 60
+    muted: bool = False
+    door: bool = False
+
+    def event(self, at: float) -> DeviceIs:
+        return DeviceIs(
+            Source.DESKTOP,
+            at,
+            self.light,
+            self.red,
+            self.green,
+            self.blue,
+            self.volume,
+            self.muted,
+            self.door,
+        )
 
 
-def names_in(text: str) -> tuple[str, ...]:
-    """Names of the tools that one setting defines, in order. Raises ToolsError."""
-    if not text:
-        return ()
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call did: the device after it, and what is wrong, empty when nothing is."""
+
+    device: Device
+    problem: str = ""
+
+    @property
+    def output(self) -> str:
+        """JSON for the service."""
+        told: dict[str, object] = {"ok": not self.problem}
+        if self.problem:
+            told["error"] = self.problem
+        return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+
+
+def _function(
+    name: str, description: str, properties: dict[str, Any], *required: str
+) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": properties, "required": list(required)}
+    return {
+        "type": "function",
+        "name": name,
+        "description": description,
+        "parameters": parameters,
+    }
+
+
+def _yes_no(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "description": description}
+
+
+def _whole(high: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "maximum": high}
+
+
+def definitions() -> list[dict[str, Any]]:
+    """`tools` of the session."""
+    colour = {
+        "type": "object",
+        "properties": {name: _whole(255) for name in ("red", "green", "blue")},
+        "required": ["red", "green", "blue"],
+    }
+    return [
+        _function(
+            "SetLightState",
+            "Switches the light on or off and sets its color.",
+            {"LightState": _yes_no("true: on"), "LightColor": colour},
+            "LightState",
+        ),
+        _function(
+            "SetVolume",
+            "Sets the loudness of the speaker in percent.",
+            {"volume": _whole(100)},
+            "volume",
+        ),
+        _function("OpenDoor", "Opens or closes the door.", {"open": _yes_no("true: open")}, "open"),
+    ]
+
+
+# ---- carrying out
+
+
+def run(device: Device, name: str, arguments: str) -> Outcome:
+    """The outcome of one call. `arguments` is the JSON text as it came."""
+    tool = _TOOLS.get(name)
+    if tool is None:
+        return Outcome(device, "there is no such tool")
+    if len(arguments) >= ARGUMENTS_MOST:
+        return Outcome(device, "the arguments are too long")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as why:
-        raise ToolsError(f"no JSON: {why}") from None
-    if _depth(value) > _DEPTH:
-        raise ToolsError(f"more than {_DEPTH} levels")
-    definitions = value if isinstance(value, list) else [value]
-    names = tuple(_name(definition) for definition in definitions)
-    for name in names:
-        if name in OF_THE_BOARD or names.count(name) > 1:
-            raise ToolsError(f"the name {name} is there already")
-    return names
+        given = json.loads(arguments)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return Outcome(device, "the arguments are no JSON object")
+    return tool(device, given)
 
 
-def check_together(texts: Mapping[str, str]) -> None:
-    """No name twice over all settings. Raises ToolsError that begins with the key."""
-    known: set[str] = set()
-    for key in TOOL_KEYS:
-        names = names_in(texts[key])
-        twice = known.intersection(names)
-        if twice:
-            raise ToolsError(f"{key}: the name {min(twice)} is there already")
-        known.update(names)
+def _whole_within(given: Mapping[str, Any], key: str, high: int) -> int | None:
+    value = given.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= high
+    return value if fits else None
 
 
-def _name(definition: object) -> str:
-    match definition:
-        case {"type": "function", "name": str(name), **rest} if _NAME.fullmatch(name):
-            pass
-        case _:
-            raise ToolsError('a definition has "type":"function" and a plain "name"')
-    if not isinstance(rest.pop("description", ""), str):
-        raise ToolsError(f"{name}: its description is no text")
-    if not isinstance(rest.pop("parameters", {}), dict):
-        raise ToolsError(f"{name}: its parameters are no object")
-    if rest:
-        raise ToolsError(f"{name}: nobody knows {min(map(str, rest))}")
-    return name
+def _set_light(device: Device, given: Mapping[str, Any]) -> Outcome:
+    state = given.get("LightState")
+    if not isinstance(state, bool):
+        return Outcome(device, "LightState has to be true or false")
+    changed = replace(device, light=state)
+    if "LightColor" not in given:
+        return Outcome(changed)
+    colour = given["LightColor"]
+    parts = [
+        _whole_within(colour, name, 255) if isinstance(colour, dict) else None
+        for name in ("red", "green", "blue")
+    ]
+    match parts:
+        case [int(red), int(green), int(blue)]:
+            return Outcome(replace(changed, red=red, green=green, blue=blue))
+    return Outcome(device, "LightColor needs red, green and blue, whole numbers from 0 to 255")
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is there twice")
-    return found
+def _set_volume(device: Device, given: Mapping[str, Any]) -> Outcome:
+    volume = _whole_within(given, "volume", 100)
+    if volume is None:
+        return Outcome(device, "volume has to be a whole number from 0 to 100")
+    return Outcome(replace(device, volume=volume))
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _open_door(device: Device, given: Mapping[str, Any]) -> Outcome:
+    is_open = given.get("open")
+    if not isinstance(is_open, bool):
+        return Outcome(device, "open has to be true or false")
+    return Outcome(replace(device, door=is_open))
 
 
-def _depth(value: object) -> int:
-    inner: list[object] = [value]
-    levels = 0
-    while any(isinstance(part, dict | list) for part in inner):
-        levels += 1
-        inner = [
-            child
-            for part in inner
-            if isinstance(part, dict | list)
-            for child in (part.values() if isinstance(part, dict) else part)
-        ]
-    return levels
+_TOOLS: dict[str, Callable[[Device, Mapping[str, Any]], Outcome]] = {
+    "SetLightState": _set_light,
+    "SetVolume": _set_volume,
+    "OpenDoor": _open_door,
+}

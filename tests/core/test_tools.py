@@ -1,83 +1,59 @@
-"""Own tools: which definitions are taken, and that the settings refuse the others."""
+"""The stock tools at the desk."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.core.faults import BadSetting
-from app.core.settings import Settings, check
-from app.core.tools import ToolsError, names_in
+from app.core.events import Source
+from app.core.tools import Device, definitions, run
+
+quick = settings(max_examples=25, deadline=None, database=None, derandomize=True)
 
 
-def tool(name: str, **more: object) -> dict[str, object]:
-    return {"type": "function", "name": name, **more}
+def test_the_light_takes_its_colour() -> None:
+    outcome = run(
+        Device(), "SetLightState", '{"LightState":true,"LightColor":{"red":0,"green":2,"blue":255}}'
+    )
+    assert outcome.output == '{"ok":true}'
+    assert outcome.device == Device(light=True, red=0, green=2, blue=255)
+    off = run(outcome.device, "SetLightState", '{"LightState":false}').device
+    assert (off.light, off.blue) == (False, 255)
+    assert off.event(3.0).source is Source.DESKTOP
+
+
+def test_volume_and_door() -> None:
+    assert run(Device(), "SetVolume", '{"volume":30}').device.volume == 30
+    assert run(Device(), "SetVolume", '{"volume":30.0}').device.volume == 30
+    assert run(Device(), "OpenDoor", '{"open":true}').device.door
 
 
 @pytest.mark.parametrize(
-    ("text", "names"),
+    ("name", "arguments", "problem"),
     [
-        ("", ()),
-        ("[]", ()),
-        (json.dumps(tool("Water")), ("Water",)),
-        (
-            json.dumps([tool("a"), tool("b-_9", description="x", parameters={})], indent=1),
-            ("a", "b-_9"),
-        ),
+        ("SetLightState", '{"LightState":1}', "LightState has to be"),
+        ("SetLightState", '{"LightState":true,"LightColor":{"red":1}}', "LightColor needs"),
+        ("SetLightState", '{"LightState":true,"LightColor":7}', "LightColor needs"),
+        ("SetVolume", '{"volume":101}', "volume has to be"),
+        ("SetVolume", '{"volume":true}', "volume has to be"),
+        ("OpenDoor", "{}", "open has to be"),
+        ("OpenDoor", "[]", "no JSON object"),
+        ("OpenDoor", "{", "no JSON object"),
+        ("OpenDoor", "{" + " " * 1100 + "}", "too long"),
+        ("Explode", "{}", "no such tool"),
     ],
 )
-def test_names(text: str, names: tuple[str, ...]) -> None:
-    assert names_in(text) == names
-    assert check("tools0", text) == text
+def test_what_is_wrong_is_told_and_changes_nothing(name, arguments, problem) -> None:
+    before = Device(light=True, volume=10)
+    outcome = run(before, name, arguments)
+    assert problem in json.loads(outcome.output)["error"]
+    assert outcome.device == before
 
 
-BAD = [
-    "[",
-    "5",
-    "[1]",
-    "{}",
-    "[[]]",
-    json.dumps({"name": "a"}),
-    json.dumps(tool("")),
-    json.dumps(tool("a b")),
-    json.dumps(tool("ä")),
-    json.dumps(tool("a\n")),
-    json.dumps(tool("x" * 65)),
-    json.dumps(tool("a", description=5)),
-    json.dumps(tool("a", parameters=[])),
-    json.dumps(tool("a", strict=True)),
-    json.dumps(tool("OpenDoor")),
-    json.dumps([tool("a"), tool("a")]),
-    '{"type":"function","name":"a","name":"b"}',
-    '{"type":"function","name":"a","parameters":{"most":NaN}}',
-    json.dumps(tool("a", parameters={"x": json.loads("[" * 63 + "]" * 63)})),
-    "[" * 1400,
-]
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_refused(text: str) -> None:
-    with pytest.raises(ToolsError):
-        names_in(text)
-    with pytest.raises(BadSetting, match="own tools") as caught:
-        check("tools2", text)
-    assert caught.value.detail.startswith("tools2: ")
-
-
-def test_depth_as_the_board_counts_it() -> None:
-    assert names_in(json.dumps(tool("a", parameters={"x": json.loads("[" * 62 + "]" * 62)}))) == (
-        "a",
-    )
-
-
-def test_a_name_twice_over_all_settings() -> None:
-    with pytest.raises(BadSetting, match="own tools") as caught:
-        Settings({"tools0": json.dumps(tool("a")), "tools3": json.dumps([tool("b"), tool("a")])})
-    assert caught.value.detail == "tools3: the name a is there already"
-    assert Settings({"tools0": json.dumps(tool("a"))}).text("tools0")
-
-
-def test_too_long() -> None:
-    with pytest.raises(BadSetting, match="too long"):
-        check("tools0", json.dumps(tool("a", description="x" * 1500)))
+@given(st.sampled_from([tool["name"] for tool in definitions()]), st.text(max_size=60))
+@quick
+def test_any_arguments(name, arguments) -> None:
+    json.loads(run(Device(), name, arguments).output)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.core.events import AnswerTool
 from app.core.faults import BadSetting
-from app.core.tools import ToolsError, names_in
+from app.core.own_tools import ToolsError, names_in
 from app.core.wire import encode
 
 KEY = "sk-marked-key-0123456789"
