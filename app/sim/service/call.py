@@ -26,6 +26,7 @@ from app.sim.chip import FRAME, Pcm
 from app.sim.service.answer import real_shape
 from app.sim.service.brain import Brain
 from app.sim.service.dialogue import Dialogue
+from app.sim.service.ears import Ears
 from app.sim.service.refusal import Refusal, new_id
 from app.sim.service.session import Json, Session
 
@@ -56,6 +57,7 @@ class Call:
         self,
         *,
         session: Session,
+        ears: Ears,
         brain: Brain,
         limit_s: float,
         fault: str,
@@ -66,7 +68,7 @@ class Call:
         self.session = session
         self._fault, self._limit_s = fault, limit_s
         self._tell, self._ended = tell, ended
-        self._dialogue = Dialogue(session, brain, self._send)
+        self._dialogue = Dialogue(session, ears, brain, self._send)
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._channel: RTCDataChannel | None = None
         self._closing: asyncio.Task[None] | None = None
