@@ -42,9 +42,7 @@ class Talk:
         self.sent: list[dict] = []
         self._news = asyncio.Condition()
         brain = brain or demo_brain()
-        self.dialogue = Dialogue(
-            Session(session, expires_at=2e9), ears or brain, brain, self._came
-        )
+        self.dialogue = Dialogue(Session(session, expires_at=2e9), ears or brain, brain, self._came)
         self._notes: set[asyncio.Task] = set()
         self._player = asyncio.ensure_future(self._play())
         self.dialogue.open()

@@ -61,9 +61,10 @@ def _out_of_range(value: float, schema: Mapping[str, Any], name: str) -> str | N
 def _wrong_length(
     length: int, schema: Mapping[str, Any], name: str, least: str, most: str
 ) -> str | None:
-    if length < schema.get(least, 0):
+    low, high = schema.get(least), schema.get(most)
+    if isinstance(low, int) and length < low:
         return f"{name} is too short"
-    return f"{name} is too long" if length > schema.get(most, length) else None
+    return f"{name} is too long" if isinstance(high, int) and length > high else None
 
 
 def _wrong_entries(value: list[Any], schema: Mapping[str, Any], name: str) -> str | None:
@@ -76,7 +77,8 @@ def _wrong_entries(value: list[Any], schema: Mapping[str, Any], name: str) -> st
 
 
 def _wrong_fields(value: dict[str, Any], schema: Mapping[str, Any], path: str) -> str | None:
-    for name in schema.get("required") or ():
+    required = schema.get("required")
+    for name in required if isinstance(required, list) else ():
         if name not in value:
             return f"{name} is missing"
     properties = schema.get("properties")

@@ -30,7 +30,14 @@ SAY_FROM = 160
 """Letters after which a finished sentence is spoken while the rest is still being written."""
 
 LONGEST_ANSWER = 8_000
-_TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, IndexError, TypeError)
+_TROUBLE = (
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 """What a missing, slow or strange server makes of a request."""
 
 

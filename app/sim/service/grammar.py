@@ -10,10 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from app.sim.service.skills import Kind, Skill
-from app.sim.service.vocabulary import ASKING, COLORS, LEVELS, ONES, TENS, VERBS, name_words
+from app.sim.service.vocabulary import (
+    ASKING,
+    COLORS,
+    LEVELS,
+    ONES,
+    TENS,
+    VERBS,
+    name_words,
+)
 
 BEFORE = ("please", "okay", "could you", "could you please", "can you", "can you please")
 AFTER = ("please", "now", "thank you")
+_CARRIERS = (
+    "[please | can you | can you please | could you] "
+    "((open | close | turn | switch | set | make | change | put) [the] | what is [the])"
+    " | can you | can you please | could you | please | stop | help | yes | no | okay | hello"
+)
 ALONE: tuple[str, ...] = (
     "what time is it", "what is the time", "tell me the time", "what's the time",
     "what day is it", "what is the date", "what is today's date", "what day is today",
@@ -40,7 +53,7 @@ def grammar_of(
     commands: list[str] = []
     short: list[str] = []
     for number, skill in enumerate(skills[:_MOST_SKILLS]):
-        nouns = [noun for noun in skill.nouns if all(map(knows, noun))][:_MOST_NOUNS]
+        nouns = [noun for noun in _singular(skill.nouns) if all(map(knows, noun))][:_MOST_NOUNS]
         if not nouns:
             continue
         said = " | ".join(" ".join(noun) for noun in nouns)
@@ -64,7 +77,8 @@ def grammar_of(
         sentences.append("<command> and <command> [please]")
         sentences.append("<command> and tell me the time")
     if other:
-        sentences.append(other)
+        # Other people's requests begin as ours do, and only then turn out to be none.
+        sentences += [other, f"({_CARRIERS}) {other} {other}"]
     units = " | ".join(word for word, value in ONES.items() if 0 < value < 10)
     teens = " | ".join(word for word, value in ONES.items() if value >= 10 or value == 0)
     tens = " | ".join(TENS)
@@ -79,6 +93,15 @@ def grammar_of(
             f"| /0.5/ ([a | one] hundred) | /0.5/ ({' | '.join(LEVELS)});",
             "",
         )
+    )
+
+
+def _singular(nouns: Sequence[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    """Without plurals of others: one letter is no difference that can be heard."""
+    return (
+        noun
+        for noun in nouns
+        if (*noun[:-1], noun[-1].removesuffix("s")) not in nouns or not noun[-1].endswith("s")
     )
 
 

@@ -277,6 +277,7 @@ def _spoken(value: Any) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()[:300]
+    text = text[:1].upper() + text[1:]
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 

@@ -146,7 +146,7 @@ def _slots(
     schema: Mapping[str, Any], path: tuple[str, ...], *, context: tuple[str, ...]
 ) -> Iterable[Slot]:
     properties = schema.get("properties")
-    required = schema.get("required") or ()
+    required = _list(schema.get("required"))
     if not isinstance(properties, Mapping):
         return
     for name, entry in properties.items():
@@ -162,7 +162,7 @@ def _slot(
     kind = entry.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), None)
-    choices = tuple(one for one in entry.get("enum") or () if isinstance(one, str))
+    choices = tuple(one for one in _list(entry.get("enum")) if isinstance(one, str))
     inner = entry.get("properties")
     if isinstance(inner, Mapping):
         if {"red", "green", "blue"} <= inner.keys() or {"r", "g", "b"} <= inner.keys():
@@ -172,7 +172,7 @@ def _slot(
     elif kind == "boolean":
         yield _boolean(entry, path, required, words, context)
     elif kind in ("integer", "number"):
-        low, high = entry.get("minimum"), entry.get("maximum")
+        low, high = (_number(entry.get(name)) for name in ("minimum", "maximum"))
         yield Slot(path, Kind.NUMBER, required, entry, low=low, high=high)
     elif choices:
         yield _choice(entry, path, required, choices)
@@ -221,3 +221,14 @@ def _choice(
     elif said <= COLORS.keys():
         kind = Kind.COLOR
     return Slot(path, kind, required, entry, choices=choices)
+
+
+# A schema is what a client wrote: parts of it may be of any type.
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

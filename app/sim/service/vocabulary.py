@@ -272,18 +272,22 @@ OTHER_SPEECH = tuple(
     re.findall(
         r"\w+",
         """
-i you he she it we they me him her them his my your our their this that these those who what when
-was were had have has been will would should said told think know like went going want need make
-get got take came see looked because but not never always about into from over after before again
-very really only there here then than some any many little good new old long great people man
-woman child mother brother house street city country morning evening night week year day water
-bread coffee dinner food book page letter word story film money work school doctor friend
-government war road river garden window table chair box bottle car train bus computer phone
-kitchen party children eyes head hand hands mouth face shoes bag dog cat weather rain summer
-walk buy read write play listen drink eat sleep talk live leave left right next first last small
-beautiful happy sorry maybe with without against between through everything nobody something
-pass give bring put call wait drive sit show welcome pretty hot cold dark two minutes hours
+i you he she it we they me him her them his my this that these those who what when was were had
+have has been will would should said told think know like went going want need make get got take
+came see looked because but not never always about into from over after again very really only
+here then than some any many little good new old long great people man woman child mother
+brother house street city country morning evening night week year day water bread coffee dinner
+food book page letter word story film money work school doctor friend government road river
+garden window table chair box bottle car train bus computer phone kitchen party children eyes
+head hand hands mouth face shoes bag dog cat weather rain summer walk buy read write play listen
+drink eat sleep talk live leave left right next first last small beautiful happy sorry maybe
+with without against between through everything nobody something the a of to in on at can could
+do did and is as be by so its pass salt give bring put call wait drive sit show welcome pretty
+hot cold dark two minutes hours
 """,
     )
 )
 """Words of other people's sentences: what the ears may hear instead of a request."""
+
+OTHER = "other"
+"""Begins the recogniser's names of these words; no request has a word that begins so."""
