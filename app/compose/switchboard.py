@@ -140,7 +140,7 @@ class Switchboard:
 
 
 def _bar(call: Call) -> Text:
-    from app.sim.service.ears import level_db
+    from app.sim.service.activity import level_db
 
     level = level_db(call.heard) if len(call.heard) else QUIET_DB
     share = min(max((level - QUIET_DB) / (LOUD_DB - QUIET_DB), 0.0), 1.0)

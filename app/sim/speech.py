@@ -3,15 +3,24 @@
 The command and not the shared library: libespeak-ng keeps its voice, rate and callback in globals
 of the process, so two services would have to queue behind one lock and a fault in it would take
 the program along. A process costs some 15 ms (Debian 12, 2 cores), and sentences are remembered.
+
+Where espeak-ng is not installed, macOS speaks with its own `say` and Windows with SAPI through
+pyttsx3; there, voices differ by sex only. Both are written from their documentation and have not
+been run by the tests.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import shutil
 import subprocess
+import sys
+import tempfile
 import wave
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -53,10 +62,19 @@ def speak(text: str, *, voice: str = "en-us", speed: float = 1.0) -> Pcm:
 def _spoken(text: str, voice: str, words_per_minute: int) -> Pcm:
     if not text:
         return _frozen(np.zeros(0, np.int16))
-    program = shutil.which("espeak-ng")
-    if program is None:
-        raise SpeechMissing("espeak-ng was not found")
     rate = min(max(words_per_minute, _WPM_LOW), _WPM_HIGH)
+    if program := shutil.which("espeak-ng"):
+        sound = _by_espeak(program, text, voice, rate)
+    elif sys.platform == "darwin" and (program := shutil.which("say")):
+        sound = _by_say(program, text, voice, rate)
+    elif sys.platform == "win32":
+        sound = _by_sapi(text, voice, rate)
+    else:
+        raise SpeechMissing("espeak-ng was not found")
+    return _frozen(_without_tail(_resampled(*_read_wav(sound))))
+
+
+def _by_espeak(program: str, text: str, voice: str, rate: int) -> bytes:
     # The text goes through stdin: an argument would be read as an option or seen in `ps`.
     said = subprocess.run(  # noqa: S603 - list argv, program found by which
         [program, "-v", voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout"],
@@ -68,7 +86,48 @@ def _spoken(text: str, voice: str, words_per_minute: int) -> Pcm:
     if said.returncode != 0 or not said.stdout.startswith(b"RIFF"):
         detail = said.stderr.decode(errors="replace").strip()[:200]
         raise SpeechMissing(f"espeak-ng could not speak with voice {voice!r} ({detail})")
-    return _frozen(_without_tail(_resampled(*_read_wav(said.stdout))))
+    return said.stdout
+
+
+def _is_female(voice: str) -> bool:
+    return "+f" in voice
+
+
+def _by_say(program: str, text: str, voice: str, rate: int) -> bytes:
+    """macOS. `say` writes files only, and reads its text from stdin with `-f -`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "said.wav")
+        name = "Samantha" if _is_female(voice) else "Daniel"
+        said = subprocess.run(  # noqa: S603 - list argv, program found by which
+            [program, "-v", name, "-r", str(rate), "-o", str(file), "--file-format=WAVE",
+             "--data-format=LEI16@22050", "-f", "-"],
+            input=text.encode(),
+            capture_output=True,
+            timeout=SAY_WITHIN_S,
+            check=False,
+        )  # fmt: skip
+        if said.returncode != 0 or not file.exists():
+            detail = said.stderr.decode(errors="replace").strip()[:200]
+            raise SpeechMissing(f"say could not speak ({detail})", "espeak-ng")
+        return file.read_bytes()
+
+
+def _by_sapi(text: str, voice: str, rate: int) -> bytes:
+    """Windows. An engine of its own for each sentence: SAPI objects belong to their thread."""
+    try:
+        engine: Any = importlib.import_module("pyttsx3").init()
+    except ImportError as why:
+        raise SpeechMissing("pyttsx3 is not installed", "pyttsx3") from why
+    voices = engine.getProperty("voices")
+    if voices:
+        engine.setProperty("voice", voices[-1 if _is_female(voice) else 0].id)
+    engine.setProperty("rate", rate)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "said.wav")
+        engine.save_to_file(text, str(file))
+        engine.runAndWait()
+        engine.stop()
+        return file.read_bytes()
 
 
 def _read_wav(data: bytes) -> tuple[Pcm, int]:

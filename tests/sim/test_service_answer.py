@@ -20,6 +20,7 @@ from app.sim.service.session import Session
 def call(ended: list[Call] | None = None) -> Call:
     return Call(
         session=Session(None, expires_at=time.time() + 60),
+        ears=demo_brain(),
         brain=demo_brain(),
         limit_s=60,
         fault="",

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from service_caller import SESSION, TOOLS, Caller
 
-from app.sim.service import Service
+from app.sim.service import Service, demo_brain
 from app.sim.speech import speak
 
 SPEECH = speak("Light please.")
@@ -55,7 +55,7 @@ def in_order(kinds, seen):
 
 @pytest.fixture
 async def service():
-    service = Service()
+    service = Service(brain=demo_brain())
     await service.start()
     yield service
     await service.stop()
@@ -209,7 +209,7 @@ async def test_closing_caller_is_noticed_at_once():
         if facts.get("state") == "ended":
             ended.set()
 
-    service = Service(tell=tell)
+    service = Service(brain=demo_brain(), tell=tell)
     await service.start()
     async with Caller(service.base_url) as caller:
         await caller.by_parts()
@@ -228,7 +228,7 @@ async def test_silence_is_noticed_on_both_sides_within_ten_seconds():
         if facts.get("state") == "ended":
             reasons.put_nowait(facts["reason"])
 
-    left, dying = Service(tell=tell), Service()
+    left, dying = Service(brain=demo_brain(), tell=tell), Service(brain=demo_brain())
     await asyncio.gather(left.start(), dying.start())
     async with Caller(left.base_url) as gone, Caller(dying.base_url) as alone:
         await asyncio.gather(gone.by_parts(), alone.by_parts())
@@ -245,7 +245,7 @@ async def test_silence_is_noticed_on_both_sides_within_ten_seconds():
 
 async def test_stop_leaves_nothing_behind():
     before = asyncio.all_tasks()
-    service = Service()
+    service = Service(brain=demo_brain())
     await service.start()
     async with Caller(service.base_url) as caller:
         await caller.by_parts()

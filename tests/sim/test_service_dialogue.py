@@ -38,12 +38,11 @@ LONG = "This is a rather long answer, so that there is time to talk over it whil
 class Talk:
     """A dialogue whose track is played; `sent` are its events."""
 
-    def __init__(self, brain=None, session=SESSION) -> None:
+    def __init__(self, brain=None, session=SESSION, ears=None) -> None:
         self.sent: list[dict] = []
         self._news = asyncio.Condition()
-        self.dialogue = Dialogue(
-            Session(session, expires_at=2e9), brain or demo_brain(), self._came
-        )
+        brain = brain or demo_brain()
+        self.dialogue = Dialogue(Session(session, expires_at=2e9), ears or brain, brain, self._came)
         self._notes: set[asyncio.Task] = set()
         self._player = asyncio.ensure_future(self._play())
         self.dialogue.open()

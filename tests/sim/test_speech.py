@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import wave
 
 import numpy as np
 import pytest
@@ -78,3 +79,22 @@ def test_unknown_voice_is_told():
 def test_a_sound_at_the_right_rate_is_left_alone():
     pcm = np.arange(100, dtype=np.int16)
     assert np.array_equal(speech._resampled(pcm, 48_000), pcm)
+
+
+def test_macos_speaks_with_its_own_command(monkeypatch, tmp_path):
+    program = tmp_path / "say"
+    wav = tmp_path / "given.wav"
+    with wave.open(str(wav), "wb") as made:
+        made.setparams((1, 2, 22_050, 0, "NONE", ""))
+        made.writeframes(np.full(22_050, 5_000, "<i2").tobytes())
+    program.write_text(
+        "#!/bin/sh\n"
+        'while [ "$1" != -o ]; do shift; done\n'
+        f'cat > {tmp_path}/text; cat {wav} > "$2"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(speech.sys, "platform", "darwin")
+    found = {"say": str(program)}
+    monkeypatch.setattr(speech.shutil, "which", lambda name: found.get(name))
+    assert 0.9 < len(speak("Only said here.")) / 48_000 < 1.2
+    assert (tmp_path / "text").read_text() == "Only said here."

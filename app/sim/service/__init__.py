@@ -26,6 +26,7 @@ from app.sim.service import faults
 from app.sim.service.brain import (
     Ask,
     Brain,
+    EchoBrain,
     Say,
     Scripted,
     ScriptedBrain,
@@ -35,7 +36,10 @@ from app.sim.service.brain import (
     demo_brain,
 )
 from app.sim.service.call import Call
+from app.sim.service.ears import Ears, EarsFailed, Expected, OfflineEars, ScriptedEars
+from app.sim.service.forward import ForwardingBrain, ForwardingEars
 from app.sim.service.http import Opened, application
+from app.sim.service.offline import OfflineBrain
 from app.sim.service.recording import Recorder, Recording
 from app.sim.service.session import Json, Session
 from app.sim.speech import speak
@@ -44,10 +48,19 @@ __all__ = [
     "Ask",
     "Brain",
     "Call",
+    "Ears",
+    "EarsFailed",
+    "EchoBrain",
+    "Expected",
+    "ForwardingBrain",
+    "ForwardingEars",
+    "OfflineBrain",
+    "OfflineEars",
     "Recording",
     "Say",
     "Scripted",
     "ScriptedBrain",
+    "ScriptedEars",
     "Service",
     "Step",
     "ToolOutput",
@@ -75,6 +88,7 @@ class Service:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        ears: Ears | None = None,
         brain: Brain | None = None,
         keys: frozenset[str] | None = None,
         session_limit_s: float = 3600.0,
@@ -92,7 +106,10 @@ class Service:
         """The same at the further addresses."""
 
         self._host, self._port = host, port
-        self._brain = brain or demo_brain()
+        self._brain = brain or OfflineBrain()
+        # A script says its own words; nobody has to speak them.
+        scripted = self._brain if isinstance(self._brain, ScriptedBrain) else None
+        self._ears = ears or scripted or OfflineEars()
         self._keys, self._limit_s, self._ice_lite = keys, session_limit_s, ice_lite
         self._tell = tell
         self._also, self._advertise = also, advertise
@@ -133,6 +150,8 @@ class Service:
         work_without_network()
         # The first sentence pays for loading espeak-ng and FFmpeg; better now than in a call.
         await asyncio.to_thread(speak, "Ready.")
+        if isinstance(self._ears, OfflineEars):
+            await asyncio.to_thread(self._ears.wake)
         runner = web.AppRunner(application(self), access_log=None, shutdown_timeout=STOP_WITHIN_S)
         await runner.setup()
         try:
@@ -181,6 +200,7 @@ class Service:
         limit_s = faults.delay_s(fault) if expires else self._limit_s
         call = Call(
             session=Session(session, expires_at=time.time() + limit_s),
+            ears=self._ears,
             brain=self._brain,
             limit_s=limit_s,
             fault=fault,

@@ -1,7 +1,7 @@
-"""Who answers. A brain is asked twice for each turn: for the words in what was heard, and then what
-to say or which tools to use. It keeps no state of its own: what it must remember of a call is in
-the `Ask`, so one brain serves every call of a service, and a brain that forwards to a model on the
-user's machine needs nothing else.
+"""Who answers. A brain is asked once for each response: what to say, and which tools to use. It
+keeps no state of its own: what it must remember of a call is in the `Ask`, so one brain serves
+every call of a service, and a brain that forwards to a model on the user's machine needs nothing
+else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.sim.chip import Pcm
+from app.sim.service.ears import Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,23 @@ Step = Say | Use
 
 
 class Brain(Protocol):
-    """Words and answers. Both may take their time; cancellation means nobody waits any more."""
-
-    async def words(self, utterance: Pcm, *, spoken: int) -> str:
-        """What was said in 48 kHz mono sound; `spoken` counts the call's spoken turns from 0."""
+    """Answers. It may take its time; cancellation means nobody waits any more."""
 
     def answer(self, ask: Ask) -> AsyncIterator[Step]:
         """The steps of one response, each as soon as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class EchoBrain:
+    """Says what it heard: for tests of everything around it."""
+
+    async def answer(self, ask: Ask) -> AsyncIterator[Step]:
+        for output in ask.outputs:
+            yield Say(output.output)
+        if ask.heard is not None:
+            yield Say(ask.heard)
+        elif not ask.outputs:
+            yield Say("Hello.")
 
 
 def failure_in(output: str) -> str | None:
@@ -123,8 +134,9 @@ class ScriptedBrain:
 
     lost: str = "I am only a demo. Ask me about the light, the volume or the door."
 
-    async def words(self, utterance: Pcm, *, spoken: int) -> str:
-        return self.turns[spoken % len(self.turns)].user
+    async def words(self, utterance: Pcm, expected: Expected) -> str:
+        """It is ears as well: what the script says of this turn."""
+        return self.turns[expected.spoken % len(self.turns)].user
 
     async def answer(self, ask: Ask) -> AsyncIterator[Step]:
         for output in ask.outputs:
@@ -209,7 +221,7 @@ DEMO_TURNS = (
 
 
 def demo_brain() -> ScriptedBrain:
-    """The brain of the demo: greeting, light, volume, door."""
+    """A script for tests: greeting, light, volume, door."""
     return ScriptedBrain(
         greeting="Hello, I am Parley. How can I help you?",
         turns=DEMO_TURNS,

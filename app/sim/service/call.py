@@ -27,6 +27,7 @@ from app.sim.service import faults, ice
 from app.sim.service.answer import real_shape, shape_under
 from app.sim.service.brain import Brain
 from app.sim.service.dialogue import Dialogue
+from app.sim.service.ears import Ears
 from app.sim.service.meddling import Meddling
 from app.sim.service.recording import Recording, Replay
 from app.sim.service.refusal import Refusal, new_id
@@ -58,6 +59,7 @@ class Call:
         self,
         *,
         session: Session,
+        ears: Ears,
         brain: Brain,
         limit_s: float,
         fault: str,
@@ -79,7 +81,7 @@ class Call:
         self._tell, self._ended = tell, ended
         self._meddling = Meddling(fault)
         self._dialogue: Dialogue | Replay = (
-            Dialogue(session, brain, self._send, fault=fault)
+            Dialogue(session, ears, brain, self._send, fault=fault)
             if replay is None
             else Replay(replay, self._send)
         )

@@ -151,6 +151,12 @@ class Conversation:
 
     # ---- for the brain
 
+    @property
+    def said_last(self) -> str:
+        """The assistant's newest words, "" before it spoke."""
+        ours = (item for item in reversed(self._items) if item.get("role") == "assistant")
+        return next((text_of(item) for item in ours), "")
+
     def last_user_item(self) -> Json | None:
         """The user's newest message that the assistant has not acted upon."""
         for item in reversed(self._items):

@@ -19,10 +19,18 @@ import numpy as np
 
 from app.sim.chip import FRAME, Pcm
 from app.sim.service import client_events
+from app.sim.service.activity import (
+    HeardAudio,
+    SpeechBegan,
+    SpeechDetector,
+    SpeechEnded,
+    SpeechPaused,
+)
 from app.sim.service.brain import Ask, Brain
 from app.sim.service.conversation import Conversation, checked_item, text_of
-from app.sim.service.ears import Ears, EnergyEars, HeardAudio, SpeechBegan, SpeechEnded
+from app.sim.service.ears import Ears, EarsFailed, Expected
 from app.sim.service.idle import Idle
+from app.sim.service.intents import UNCLEAR
 from app.sim.service.refusal import Refusal, new_id
 from app.sim.service.reply import Reply, Stage, in_pieces
 from app.sim.service.session import Json, Session
@@ -43,17 +51,18 @@ class Dialogue:
     def __init__(
         self,
         session: Session,
+        ears: Ears,
         brain: Brain,
         send: Callable[[Json], None],
         *,
         fault: str = "",
     ) -> None:
-        self._session, self._brain, self._send = session, brain, send
+        self._session, self._ears, self._send = session, ears, send
         self.voice = Voice(started=self._sound_started, stopped=self._sound_stopped)
         self._conversation = Conversation()
         self._audio = HeardAudio()
-        self._ears: Ears | None = None
-        self._tune_ears()
+        self._detector: SpeechDetector | None = None
+        self._tune_detector()
         self._turn: str | None = None
         """Item id of the speech under way."""
         self._heard_ms = 0
@@ -130,7 +139,7 @@ class Dialogue:
 
     def _update_session(self, event: Json) -> None:
         self._session.update(event["session"])
-        self._tune_ears()
+        self._tune_detector()
         self._event({"type": "session.updated", "session": self._session.snapshot()})
 
     def _create_item(self, event: Json) -> None:
@@ -207,10 +216,12 @@ class Dialogue:
     def hear(self, frame: Pcm) -> None:
         """960 samples of the user's side, in order."""
         self._audio.add(frame)
-        if self._ears is None:
+        if self._detector is None:
             return
-        for moment in self._ears.hear(frame, self._audio.now_ms):
+        for moment in self._detector.hear(frame, self._audio.now_ms):
             match moment:
+                case SpeechPaused():
+                    self._start(self._end_if_complete(self._turn))
                 case SpeechBegan(at_ms):
                     self._speech_began(at_ms)
                 case SpeechEnded(at_ms):
@@ -222,13 +233,30 @@ class Dialogue:
     def _turn_detection(self) -> Json:
         return self._session.audio_in["turn_detection"] or {}
 
-    def _tune_ears(self) -> None:
+    def _tune_detector(self) -> None:
         if not self._turn_detection:
-            self._ears, self._turn = None, None
-        elif self._ears is None:
-            self._ears = EnergyEars(self._turn_detection)
+            self._detector, self._turn = None, None
+        elif self._detector is None:
+            self._detector = SpeechDetector(self._turn_detection)
         else:
-            self._ears.configure(self._turn_detection)
+            self._detector.configure(self._turn_detection)
+
+    async def _end_if_complete(self, turn: str | None) -> None:
+        """Semantic detection: a sentence that is understood needs no more waiting."""
+        spoken = len(self._conversation.spoken)
+        words = await self._ears.words(self._audio.heard(), self._expected(spoken))
+        detector = self._detector
+        if words != UNCLEAR and detector is not None and turn == self._turn and detector.quiet:
+            self._speech_ended(detector.end(self._audio.now_ms).at_ms)
+
+    def _expected(self, spoken: int) -> Expected:
+        session = self._session
+        return Expected(
+            spoken,
+            tuple(session["tools"]),
+            self._conversation.said_last,
+            session.audio_in["transcription"] or {},
+        )
 
     def _speech_began(self, at_ms: int) -> None:
         self._turn = new_id("item")
@@ -308,7 +336,9 @@ class Dialogue:
         try:
             if self._fault == "transcription_failed":
                 raise NOT_TRANSCRIBED
-            words = await self._brain.words(sound, spoken=spoken)
+            words = await self._ears.words(sound, self._expected(spoken))
+        except EarsFailed as why:
+            self._unheard[item["id"]], words = Refusal(str(why), code=None, kind="server_error"), ""
         except Refusal as why:
             self._unheard[item["id"]], words = why, ""
         item["content"][0]["transcript"] = words
@@ -389,8 +419,9 @@ class Dialogue:
         self._reply_task.add_done_callback(lambda task: self._reply_ended(reply, task))
 
     def _reply_ended(self, reply: Reply, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            reply.fail("The server had an error while processing your request.")
+        if not task.cancelled() and (why := task.exception()) is not None:
+            told = "The server had an error while processing your request."
+            reply.fail(str(why) if isinstance(why, EarsFailed) else told)
         if self._active is reply:
             self._active = None
             if self._owes_reply:
@@ -413,9 +444,10 @@ class Dialogue:
                 await asyncio.shield(self._words[item["id"]])
             heard, spoken = text_of(item), context.spoken.get(item["id"])
         session = self._session
+        choice = options.get("tool_choice", session["tool_choice"])
         return Ask(
             instructions=options.get("instructions", session["instructions"]),
-            tools=tuple(options.get("tools", session["tools"])),
+            tools=() if choice == "none" else tuple(options.get("tools", session["tools"])),
             heard=heard,
             spoken=spoken,
             outputs=context.fresh_outputs(),
@@ -465,7 +497,9 @@ class Dialogue:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (why := task.exception()) is not None:
+        if task.cancelled() or isinstance(task.exception(), EarsFailed):
+            return
+        if (why := task.exception()) is not None:
             # A brain that fails is a bug, and the call goes on: the loop's handler reports it.
             task.get_loop().call_exception_handler(
                 {"message": "the service's brain failed", "exception": why, "task": task}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.sim.service.ears import EnergyEars, HeardAudio, SpeechBegan, SpeechEnded, level_db
+from app.sim.service.activity import (
+    HeardAudio,
+    SpeechBegan,
+    SpeechDetector,
+    SpeechEnded,
+    level_db,
+)
 from app.sim.speech import speak
 
 SETTINGS = {
@@ -27,7 +33,7 @@ def noise(seconds: float, db: float, seed: int = 1) -> np.ndarray:
 
 
 def moments(sound: np.ndarray, **settings):
-    ears = EnergyEars({**SETTINGS, **settings})
+    ears = SpeechDetector({**SETTINGS, **settings})
     found = []
     for index in range(len(sound) // 960):
         frame = sound[index * 960 : (index + 1) * 960]
@@ -82,10 +88,10 @@ def test_pause_length_decides_what_is_one_turn():
 
 
 def test_semantic_eagerness_is_a_waiting_time():
-    sound = np.concatenate((silence(0.5), speak("One."), silence(2)))
+    sound = np.concatenate((silence(0.5), speak("One."), silence(9)))
     ends = {}
     for eagerness in ("high", "auto", "low"):
-        ears = EnergyEars({"type": "semantic_vad", "eagerness": eagerness})
+        ears = SpeechDetector({"type": "semantic_vad", "eagerness": eagerness})
         found = []
         for index in range(len(sound) // 960):
             found += list(ears.hear(sound[index * 960 :][:960], (index + 1) * 20))
