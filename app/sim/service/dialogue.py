@@ -357,9 +357,8 @@ class Dialogue:
         self._reply_task.add_done_callback(lambda task: self._reply_ended(reply, task))
 
     def _reply_ended(self, reply: Reply, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (why := task.exception()) is not None:
-            told = "The server had an error while processing your request."
-            reply.fail(str(why) if isinstance(why, EarsFailed) else told)
+        if not task.cancelled() and task.exception() is not None:
+            reply.fail("The server had an error while processing your request.")
         if self._active is reply:
             self._active = None
             if self._owes_reply:

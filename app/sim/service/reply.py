@@ -17,6 +17,7 @@ from typing import Any
 
 from app.sim.service.brain import Ask, Brain, Say, Use
 from app.sim.service.conversation import Conversation, text_of
+from app.sim.service.ears import EarsFailed
 from app.sim.service.refusal import new_id
 from app.sim.service.session import Json, Session
 from app.sim.service.voice import Voice
@@ -86,7 +87,12 @@ class Reply:
 
     async def run(self) -> None:
         """Everything the brain says, then response.done."""
-        ask = await self._ask()
+        try:
+            ask = await self._ask()
+        except EarsFailed as why:
+            await self._say(str(why))
+            self._finish("completed", None)
+            return
         steps: AsyncIterator[Say | Use] = self._stage.brain.answer(ask)
         async for step in steps:
             match step:
