@@ -13,6 +13,7 @@ import base64
 import binascii
 import copy
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -337,8 +338,9 @@ class Dialogue:
             if self._fault == "transcription_failed":
                 raise NOT_TRANSCRIBED
             words = await self._ears.words(sound, self._expected(spoken))
-        except EarsFailed as why:
-            self._unheard[item["id"]], words = Refusal(str(why), code=None, kind="server_error"), ""
+        except EarsFailed as why:  # the reply says it, the transcript tells it
+            self._unheard[item["id"]] = Refusal(str(why), code=None, kind="server_error")
+            raise
         except Refusal as why:
             self._unheard[item["id"]], words = why, ""
         item["content"][0]["transcript"] = words
@@ -347,7 +349,9 @@ class Dialogue:
     async def _transcribe(self, item_id: str, words: asyncio.Task[str], seconds: float) -> None:
         kind = "conversation.item.input_audio_transcription"
         place = {"item_id": item_id, "content_index": 0}
-        text = await asyncio.shield(words)
+        text = ""
+        with suppress(EarsFailed):  # kept in `_unheard`
+            text = await asyncio.shield(words)
         if (why := self._unheard.get(item_id)) is not None:
             self._event({"type": f"{kind}.failed", **place, "error": why.as_object()})
             return
@@ -419,9 +423,8 @@ class Dialogue:
         self._reply_task.add_done_callback(lambda task: self._reply_ended(reply, task))
 
     def _reply_ended(self, reply: Reply, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (why := task.exception()) is not None:
-            told = "The server had an error while processing your request."
-            reply.fail(str(why) if isinstance(why, EarsFailed) else told)
+        if not task.cancelled() and task.exception() is not None:
+            reply.fail("The server had an error while processing your request.")
         if self._active is reply:
             self._active = None
             if self._owes_reply:

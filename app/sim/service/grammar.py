@@ -98,11 +98,11 @@ def grammar_of(
 
 def _singular(nouns: Sequence[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
     """Without plurals of others: one letter is no difference that can be heard."""
-    return (
-        noun
-        for noun in nouns
-        if (*noun[:-1], noun[-1].removesuffix("s")) not in nouns or not noun[-1].endswith("s")
-    )
+    return (noun for noun in nouns if not _is_plural_of_another(noun, nouns))
+
+
+def _is_plural_of_another(noun: tuple[str, ...], nouns: Sequence[tuple[str, ...]]) -> bool:
+    return noun[-1].endswith("s") and (*noun[:-1], noun[-1][:-1]) in nouns
 
 
 def _sayable(phrase: str, knows: Callable[[str], bool]) -> bool:

@@ -276,7 +276,7 @@ def _fill(skill: Skill, words: tuple[str, ...], text: str, known: Known) -> Inte
     missing = next((slot for slot in skill.slots if slot.required and slot not in values), None)
     if missing is not None or (skill.slots and not values and not skill.asks):
         return Wonder(_what_is_missing(skill, missing or skill.slots[0]))
-    arguments = _nested(values)
+    arguments = _nested({slot: values[slot] for slot in skill.slots if slot in values})
     wrong = violation(arguments, skill.schema)
     return Do(skill, arguments) if wrong is None else Wonder(_limits(skill, wrong))
 

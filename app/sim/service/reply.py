@@ -20,6 +20,7 @@ import numpy as np
 from app.sim.chip import Pcm
 from app.sim.service.brain import Ask, Brain, Say, Use
 from app.sim.service.conversation import Conversation, text_of
+from app.sim.service.ears import EarsFailed
 from app.sim.service.limits import RateLimits
 from app.sim.service.refusal import new_id
 from app.sim.service.session import Json, Session
@@ -110,7 +111,12 @@ class Reply:
 
     async def run(self) -> None:
         """Everything the brain says, then response.done."""
-        ask = await self._ask()
+        try:
+            ask = await self._ask()
+        except EarsFailed as why:
+            await self._say(str(why))
+            self._finish("completed", None)
+            return
         if self._stage.fault in FAILURES:
             code, message = FAILURES[self._stage.fault]
             self.fail(message, code=code)
