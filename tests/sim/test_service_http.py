@@ -11,7 +11,7 @@ import openai
 import pytest
 from service_caller import SESSION, Caller
 
-from app.sim.service import Service
+from app.sim.service import Service, demo_brain
 
 SK = {"Authorization": "Bearer sk-test"}
 SDP = {"Content-Type": "application/sdp"}
@@ -20,7 +20,7 @@ SECRETS, CALLS = "/realtime/client_secrets", "/realtime/calls"
 
 @pytest.fixture
 async def service():
-    service = Service(keys=frozenset({"sk-test"}))
+    service = Service(keys=frozenset({"sk-test"}), brain=demo_brain())
     await service.start()
     yield service
     await service.stop()

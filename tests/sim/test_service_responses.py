@@ -10,9 +10,9 @@ from test_service_dialogue import LONG, SPEECH, Slow, Talk, message
 
 from app.sim.service.brain import DEMO_TURNS, Ask, ScriptedBrain
 from app.sim.service.dialogue import Dialogue
+from app.sim.service.ears import EarsFailed
 from app.sim.service.idle import Idle
 from app.sim.service.limits import RateLimits
-from app.sim.service.refusal import Refusal
 from app.sim.service.session import Session
 
 GREETING = ScriptedBrain(greeting=LONG, turns=DEMO_TURNS)
@@ -22,7 +22,7 @@ def faulty(fault: str, brain=GREETING) -> Talk:
     """A talk under a fault."""
     talk = Talk(brain)
     session = Session(SESSION, expires_at=2e9)
-    talk.dialogue = Dialogue(session, brain, talk._came, fault=fault)
+    talk.dialogue = Dialogue(session, brain, brain, talk._came, fault=fault)
     return talk
 
 
@@ -102,8 +102,8 @@ async def test_words_that_cannot_be_transcribed():
 
 async def test_ears_that_refuse_fail_the_transcript_only():
     class Deaf(ScriptedBrain):
-        async def words(self, utterance, *, spoken):
-            raise Refusal("The server of words is gone.", code="unreachable", kind="server_error")
+        async def words(self, utterance, expected):
+            raise EarsFailed("The server of words is gone.")
 
     async with Talk(Deaf("Hello.", DEMO_TURNS)) as talk:
         talk.speak_turn()

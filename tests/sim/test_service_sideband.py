@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 from service_caller import Caller, check_event
 
-from app.sim.service import Service
+from app.sim.service import Service, demo_brain
 
 SK = {"Authorization": "Bearer sk-test"}
 
 
 @pytest.fixture
 async def service():
-    service = Service(keys=frozenset({"sk-test"}))
+    service = Service(keys=frozenset({"sk-test"}), brain=demo_brain())
     await service.start()
     yield service
     await service.stop()
