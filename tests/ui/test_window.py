@@ -485,19 +485,19 @@ def test_a_short_stack_raises_a_note(ready):
     assert len(ready.messages._messages) == before + 1
 
 
-def test_a_recording_drives_the_views_as_the_board_did(ready):
+def test_a_recording_drives_the_views_as_the_board_did(window):
     live = [*script.demo(), *script.interruption(), *script.troubles()]
     opened = Recording([recording.head(WallClock(1.0), "0"), *map(recording.line, live)])
-    tell(ready, *opened)
+    tell(window, *opened)
     assert opened.damaged == 0
     played = Transcript()
     console = Console()
     for event in live:
         played.apply(event)
         console.apply(event)
-    assert [text(row) for row in ready.chat.transcript.rows] == [text(row) for row in played.rows]
-    assert ready.console.console.entries()[-1].text == console.entries()[-1].text
-    assert ready.console.console.end == console.end
+    assert [text(row) for row in window.chat.transcript.rows] == [text(row) for row in played.rows]
+    assert window.console.console.entries()[-1].text == console.entries()[-1].text
+    assert window.console.console.end == console.end
 
 
 def text(row) -> str:
