@@ -11,6 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from ui_desk import Desk, end
 
+from app.core import recording
+from app.core.console import Console
 from app.core.events import (
     AskLoad,
     Boot,
@@ -35,6 +37,9 @@ from app.core.events import (
 )
 from app.core.faults import Fault
 from app.core.journey import Step
+from app.core.recording import Recording
+from app.core.transcript import Transcript
+from app.core.wall_clock import WallClock
 from app.ui.window import MainWindow
 
 B = Source.BOARD
@@ -478,3 +483,22 @@ def test_a_short_stack_raises_a_note(ready):
     assert len(ready.messages._messages) == before
     tell(ready, script.short_stack(5.0), script.short_stack(6.0))
     assert len(ready.messages._messages) == before + 1
+
+
+def test_a_recording_drives_the_views_as_the_board_did(window):
+    live = [*script.demo(), *script.interruption(), *script.troubles()]
+    opened = Recording([recording.head(WallClock(1.0), "0"), *map(recording.line, live)])
+    tell(window, *opened)
+    assert opened.damaged == 0
+    played = Transcript()
+    console = Console()
+    for event in live:
+        played.apply(event)
+        console.apply(event)
+    assert [text(row) for row in window.chat.transcript.rows] == [text(row) for row in played.rows]
+    assert window.console.console.entries()[-1].text == console.entries()[-1].text
+    assert window.console.console.end == console.end
+
+
+def text(row) -> str:
+    return getattr(row, "text", "") or row.name
