@@ -20,7 +20,7 @@ from app.compose.talker import Talker
 from app.core.events import Event, SessionIs, SessionState
 from app.core.secret import Secret
 from app.core.settings import Settings
-from app.sim.service import Service
+from app.sim.service import Service, demo_brain
 
 IDLE, LIVE, WAITING = SessionState.IDLE, SessionState.LIVE, SessionState.WAITING
 
@@ -108,7 +108,7 @@ class Hall:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self._thread = MediaThread("service")
         self._service = Service(
-            tell=lambda kind, facts: self.heard.append((kind, facts)), **options
+            brain=demo_brain(), tell=lambda kind, facts: self.heard.append((kind, facts)), **options
         )
 
     async def start(self) -> None:

@@ -445,6 +445,9 @@ def test_lines_can_be_moved_without_a_port(make):
         board.set_lines(False, True)
         board.set_lines(True, False)
         text_until(port, b"waiting for download\r\n")
+    deadline = time.monotonic() + SOON_S  # the board's own thread ends it, and tells nobody
+    while Echo.running and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
     assert Echo.running == 0
 
 

@@ -79,7 +79,7 @@ def _wrong_entries(value: list[Any], schema: Mapping[str, Any], name: str) -> st
 def _wrong_fields(value: dict[str, Any], schema: Mapping[str, Any], path: str) -> str | None:
     required = schema.get("required")
     for name in required if isinstance(required, list) else ():
-        if name not in value:
+        if isinstance(name, str) and name not in value:
             return f"{name} is missing"
     properties = schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
