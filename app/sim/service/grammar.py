@@ -24,7 +24,7 @@ BEFORE = ("please", "okay", "could you", "could you please", "can you", "can you
 AFTER = ("please", "now", "thank you")
 _CARRIERS = (
     "[please | can you | can you please | could you] "
-    "((open | close | turn | switch | set | make | change | put) [the] | what is [the])"
+    "((open | close | turn | switch | set | make | change | put) the | what is the)"
     " | can you | can you please | could you | please | stop | help | yes | no | okay | hello"
 )
 ALONE: tuple[str, ...] = (

@@ -158,10 +158,11 @@ class _Decoder:
 
     def _garbage(self, words: Iterable[str]) -> str:
         """A loop of words under names of their own, to be told from those of requests."""
-        known = [word for word in dict.fromkeys((*words, _NEVER)) if self.knows(word)]
+        # Words of one or two phones would fit into anything.
+        phones = {word: self._decoder.lookup_word(word) for word in (*words, _NEVER)}
+        known = [word for word, said in phones.items() if said and len(said.split()) > 2]
         for word in known:
-            phones = self._decoder.lookup_word(word)
-            self._decoder.add_word(f"{OTHER}{word}", phones, update=word == known[-1])
+            self._decoder.add_word(f"{OTHER}{word}", phones[word], update=word == known[-1])
         loop = " | ".join(f"/{OTHER_WEIGHT:g}/ {OTHER}{word}" for word in known)
         # Weights are relative: the long word takes the rest of the probability.
         return f"({loop} | /{len(known)}/ {OTHER}{_NEVER})+"

@@ -275,8 +275,8 @@ OTHER_SPEECH = tuple(
 i you he she it we they me him her them his my this that these those who what when was were had
 have has been will would should said told think know like went going want need make get got take
 came see looked because but not never always about into from over after again very really only
-here then than some any many little good new old long great people man woman child mother
-brother house street city country morning evening night week year day water bread coffee dinner
+here then than some any many good new old long great people man woman child mother
+brother house street city country morning evening night year day water bread coffee dinner
 food book page letter word story film money work school doctor friend government road river
 garden window table chair box bottle car train bus computer phone kitchen party children eyes
 head hand hands mouth face shoes bag dog cat weather rain summer walk buy read write play listen
